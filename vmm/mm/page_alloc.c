@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The buddy allocator.  A free block's first frame has PGC_free and the order; blocks are listed by zone (the width of
+ * the frame number, so that low memory goes last) and order.  PGC_dirty of each frame says that it was used since it was
+ * scrubbed: a domain gets it only after that.  heap_lock guards all; it is taken with interrupts off.
+ */
+#include "../domain/domain.h"
+#include "../lib/bitops.h"
+#include "../lib/printk.h"
+#include "../lib/spinlock.h"
+#include "../lib/string.h"
+#include "internal.h"
+#include "tlb.h"
+
+#define NR_ZONES 32
+
+static struct {
+    struct page_list list[MAX_ORDER + 1];
+    uint32_t nonempty; /* a bit for each order */
+} zones[NR_ZONES];
+static DEFINE_SPINLOCK(heap_lock);
+static uint64_t free_pages;
+bool heap_ready;
+
+static unsigned zone_of(mfn_t m) { return fls64(m.v | 1); }
+
+static void __init init_lists(void)
+{
+    for (unsigned z = 0; z < NR_ZONES; z++)
+        for (unsigned o = 0; o <= MAX_ORDER; o++)
+            zones[z].list[o] = (struct page_list)PAGE_LIST_INIT;
+}
+
+static void insert_block(struct page_info *pg, unsigned order)
+{
+    unsigned zone = zone_of(page_to_mfn(pg));
+
+    pg->count_info |= PGC_free;
+    pg->order = order;
+    page_list_add_head(&zones[zone].list[order], pg);
+    zones[zone].nonempty |= 1U << order;
+}
+
+static void remove_block(struct page_info *pg, unsigned order)
+{
+    unsigned zone = zone_of(page_to_mfn(pg));
+
+    page_list_del(&zones[zone].list[order], pg);
+    if (!zones[zone].list[order].count)
+        zones[zone].nonempty &= ~(1U << order);
+    pg->count_info &= ~PGC_free;
+    pg->order = 0;
+}
+
+/* The buddy of a block, if it is free and whole. */
+static struct page_info *free_buddy(mfn_t m, unsigned order)
+{
+    mfn_t buddy = MFN(m.v ^ (1UL << order));
+    struct page_info *pg = mfn_to_page(buddy);
+
+    if (!mfn_valid(buddy) || zone_of(buddy) != zone_of(m) || !(pg->count_info & PGC_free) || pg->order != order)
+        return NULL;
+    return pg;
+}
+
+static void free_block_locked(struct page_info *pg, unsigned order)
+{
+    struct page_info *buddy;
+
+    BUG_ON(pg->count_info & PGC_free);
+    free_pages += 1UL << order;
+    while (order < MAX_ORDER && (buddy = free_buddy(page_to_mfn(pg), order)) != NULL) {
+        remove_block(buddy, order);
+        pg = MIN(pg, buddy);
+        order++;
+    }
+    insert_block(pg, order);
+}
+
+void heap_free(struct page_info *pg, unsigned order)
+{
+    unsigned long flags;
+
+    for (unsigned i = 0; i < 1U << order; i++) {
+        pg[i].count_info = PGC_dirty;
+        pg[i].type_info = 0;
+        pg[i].owner = 0;
+    }
+    flags = spin_lock_irqsave(&heap_lock);
+    free_block_locked(pg, order);
+    spin_unlock_irqrestore(&heap_lock, flags);
+}
+
+/* A block of exactly 'order', split off a larger one if need be. */
+static struct page_info *take_block_locked(unsigned order, unsigned top_zone)
+{
+    for (int z = (int)top_zone; z >= 0; z--) {
+        uint32_t fit = zones[z].nonempty >> order;
+        struct page_info *pg;
+        unsigned o;
+
+        if (!fit)
+            continue;
+        o = order + ffs64(fit);
+        pg = page_list_first(&zones[z].list[o]);
+        remove_block(pg, o);
+        while (o > order) {
+            o--;
+            insert_block(pg + (1UL << o), o);
+        }
+        free_pages -= 1UL << order;
+        return pg;
+    }
+    return NULL;
+}
+
+/* A translation of a previous use may still be in some CPU's TLB. */
+static void flush_stale(const struct page_info *pg, unsigned order)
+{
+    uint32_t newest = pg->tlb_stamp;
+
+    for (unsigned i = 1; i < 1U << order; i++)
+        if ((int32_t)(pg[i].tlb_stamp - newest) > 0)
+            newest = pg[i].tlb_stamp;
+    tlb_filter_flush(newest);
+}
+
+struct page_info *heap_alloc(const struct domain *d, unsigned order, unsigned bits)
+{
+    unsigned top_zone = NR_ZONES - 1;
+    uint64_t claimed = outstanding_claims() - (d ? claim_of(d) : 0);
+    struct page_info *pg = NULL;
+    unsigned long flags;
+
+    if (order > MAX_ORDER || (bits && bits <= PAGE_SHIFT))
+        return NULL;
+    if (bits)
+        top_zone = MIN(bits - PAGE_SHIFT - 1, NR_ZONES - 1U);
+    flags = spin_lock_irqsave(&heap_lock);
+    if (free_pages >= claimed + (1UL << order))
+        pg = take_block_locked(order, top_zone);
+    spin_unlock_irqrestore(&heap_lock, flags);
+    if (pg)
+        flush_stale(pg, order);
+    return pg;
+}
+
+void scrub_if_dirty(struct page_info *pg, unsigned order)
+{
+    for (unsigned i = 0; i < 1U << order; i++) {
+        if (pg[i].count_info & PGC_dirty)
+            memset(page_to_virt(pg + i), 0, PAGE_SIZE);
+        pg[i].count_info = 0;
+    }
+}
+
+/* -- hypervisor pages --------------------------------------------------------------------------------------------- */
+void *alloc_xenheap_pages(unsigned order)
+{
+    struct page_info *pg = heap_alloc(NULL, order, 0);
+
+    if (!pg)
+        return NULL;
+    for (unsigned i = 0; i < 1U << order; i++) {
+        pg[i].count_info = PGC_heap;
+        pg[i].type_info = 0;
+        pg[i].owner = 0;
+    }
+    return page_to_virt(pg);
+}
+
+void *alloc_zeroed_page(void)
+{
+    void *va = alloc_xenheap_pages(0);
+
+    return va ? memset(va, 0, PAGE_SIZE) : NULL;
+}
+
+void free_xenheap_pages(void *va, unsigned order)
+{
+    struct page_info *pg;
+
+    if (!va)
+        return;
+    pg = virt_to_page(va);
+    for (unsigned i = 0; i < 1U << order; i++) {
+        BUG_ON(!(pg[i].count_info & PGC_heap));
+        if (pg[i].count_info & PGC_allocated) {
+            /* Shared: guests may still map it, also after its domain is gone. page_put frees it. */
+            BUG_ON(order);
+            page_set_owner(pg, dom_xen);
+            page_put_allocated(pg);
+            return;
+        }
+    }
+    heap_free(pg, order);
+}
+
+/* -- boot and accounts -------------------------------------------------------------------------------------------- */
+void mm_release_range(paddr_t start, paddr_t end)
+{
+    uint64_t m = DIV_ROUND_UP(start, PAGE_SIZE), last = end >> PAGE_SHIFT;
+
+    if (!heap_ready) {
+        init_lists();
+        heap_ready = true;
+    }
+    while (m < last) {
+        unsigned order = MIN((unsigned)MAX_ORDER, ffs64(m | BIT(MAX_ORDER)));
+
+        while (m + (1UL << order) > last)
+            order--;
+        heap_free(mfn_to_page(MFN(m)), order);
+        m += 1UL << order;
+    }
+}
+
+uint64_t avail_heap_pages(void) { return READ_ONCE(free_pages); }
+uint64_t scrub_pending_pages(void) { return 0; }
