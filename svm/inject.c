@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Events for the guest.  Exceptions, NMIs and software interrupts go by
+ * EVENTINJ; external interrupts are offered as virtual interrupts (V_IRQ),
+ * which the CPU delivers when the guest can take them, without a window exit.
+ * AMD APM 2, 15.20 "Event Injection", 15.21.4 "Injecting Virtual (INTR) Interrupts".
+ */
+#include "../vmm/cpu/regs.h"
+#include "svm.h"
+
+static void svm_set_virq(struct svm_vcpu *s, bool on, uint8_t vector)
+{
+    uint64_t vintr = s->vmcb->vintr & ~(VINTR_IRQ | VINTR_PRIO_MASK | VINTR_IGN_TPR | VINTR_VECTOR_MASK);
+
+    if (on)
+        vintr |= VINTR_IRQ | VINTR_IGN_TPR | ((uint64_t)(vector >> 4) << VINTR_PRIO_SHIFT) |
+                 ((uint64_t)vector << VINTR_VECTOR_SHIFT);
+    s->vmcb->vintr = vintr;
+    svm_set_intercepts(s, &s->vmcb->intercepts1, INTERCEPT_VINTR, on && s->window_wanted);
+    svm_dirty(s, CLEAN_VINTR);
+}
+
+void svm_offer_interrupt(struct vcpu *v, uint8_t vector)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    if (s->reinjecting || (s->irq_offered && s->offered_vector == vector))
+        return;
+    s->window_wanted = false;
+    s->irq_offered = true;
+    s->offered_vector = vector;
+    svm_set_virq(s, true, vector);
+}
+
+void svm_withdraw_interrupt(struct vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    if (!s->irq_offered)
+        return;
+    s->irq_offered = false;
+    svm_set_virq(s, false, 0);
+}
+
+/* The CPU clears V_IRQ when the guest takes the interrupt. */
+bool svm_interrupt_taken(struct vcpu *v, uint8_t *vector)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    if (!s->irq_offered || (s->vmcb->vintr & VINTR_IRQ))
+        return false;
+    s->irq_offered = false;
+    *vector = s->offered_vector;
+    return true;
+}
+
+void svm_interrupt_window(struct vcpu *v, bool on)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    if (on == s->window_wanted || s->reinjecting || s->irq_offered)
+        return;
+    s->window_wanted = on;
+    svm_set_virq(s, on, 0);
+}
+
+void svm_inject_event(struct vcpu *v, const struct hvm_event *e)
+{
+    struct svm_vcpu *s = svm_of(v);
+    uint64_t inj = EVENTINJ_V | e->vector;
+
+    switch (e->type) {
+    case EVENT_EXT_INTR: /* acknowledged before; IF is set, since the guest had begun to take it */
+        s->window_wanted = false;
+        s->irq_offered = false;
+        s->reinjecting = true;
+        svm_set_virq(s, true, e->vector);
+        return;
+    case EVENT_NMI:
+        svm_set_nmi_blocked(v, true);
+        inj |= (uint64_t)EVENT_NMI << EVENTINJ_TYPE_SHIFT;
+        break;
+    case EVENT_SW_INTR:
+        inj |= (uint64_t)EVENT_SW_INTR << EVENTINJ_TYPE_SHIFT;
+        v->regs.rip += e->insn_len; /* without NRIP save the return address is RIP as it stands */
+        break;
+    default:
+        /* Breakpoints and overflows are exceptions here, with RIP moved on: APM 2, 15.20. */
+        if (e->type == EVENT_SW_EXC || e->type == EVENT_PRIV_SW_EXC)
+            v->regs.rip += e->insn_len;
+        inj |= (uint64_t)EVENT_EXCEPTION << EVENTINJ_TYPE_SHIFT;
+        if (e->has_error)
+            inj |= EVENTINJ_EV | (uint64_t)e->error_code << 32;
+        if (e->vector == X86_TRAP_PF && e->type == EVENT_EXCEPTION) {
+            v->hvm->cr[2] = e->cr2;
+            svm_update_cr(v, 2);
+        }
+        break;
+    }
+    s->vmcb->eventinj = inj;
+}
+
+bool svm_event_pending(struct vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    return (s->vmcb->eventinj & EVENTINJ_V) || s->reinjecting;
+}
+
+/* After an exit: EVENTINJ was used up (or stands in EXITINTINFO), and so was a V_IRQ that had been taken. */
+void svm_note_injection_done(struct vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    s->vmcb->eventinj = 0;
+    if (s->reinjecting && !(s->vmcb->vintr & VINTR_IRQ))
+        s->reinjecting = false;
+    if (s->iret_seen && v->regs.rip != s->iret_rip) {
+        s->iret_seen = false;
+        s->nmi_masked = false;
+    }
+}
+
+/*
+ * An event whose delivery the exit interrupted.  Some emulators report every
+ * such event as an exception; a vector tells what it can only have been.
+ */
+void svm_decode_exitintinfo(struct svm_vcpu *s, struct hvm_event *e)
+{
+    uint64_t info = s->vmcb->exitintinfo;
+
+    *e = (struct hvm_event){0};
+    if (!(info & EVENTINJ_V))
+        return;
+    e->valid = true;
+    e->vector = info & 0xff;
+    e->type = (info >> EVENTINJ_TYPE_SHIFT) & 7;
+    e->has_error = info & EVENTINJ_EV;
+    e->error_code = e->has_error ? info >> 32 : 0;
+    if (e->type == EVENT_EXCEPTION && e->vector >= 32)
+        e->type = EVENT_EXT_INTR;
+    else if (e->type == EVENT_EXCEPTION && e->vector == X86_TRAP_NMI)
+        e->type = EVENT_NMI;
+    e->cr2 = s->vmcb->cr2;
+}
+
+unsigned svm_interrupt_shadow(struct vcpu *v) { return svm_of(v)->vmcb->shadow & 1 ? HVM_SHADOW_STI : 0; }
+
+void svm_set_interrupt_shadow(struct vcpu *v, unsigned shadow)
+{
+    struct vmcb *vmcb = svm_of(v)->vmcb;
+
+    vmcb->shadow = (vmcb->shadow & ~1UL) | (shadow ? 1 : 0);
+}
+
+bool svm_nmi_blocked(struct vcpu *v) { return svm_of(v)->nmi_masked; }
+
+/* The CPU does not tell when an NMI handler ends: its IRET is intercepted. */
+void svm_set_nmi_blocked(struct vcpu *v, bool blocked)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    s->nmi_masked = blocked;
+    s->iret_seen = false;
+    svm_set_intercepts(s, &s->vmcb->intercepts1, INTERCEPT_IRET, blocked);
+}
+
+/* The masking lasts until the IRET has run: the next exit with another RIP says so. */
+void svm_iret_intercepted(struct vcpu *v)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    svm_set_intercepts(s, &s->vmcb->intercepts1, INTERCEPT_IRET, false);
+    s->iret_seen = true;
+    s->iret_rip = v->regs.rip;
+}
+
+/* IRET is intercepted while NMIs are blocked, so that window reports itself; a shadow ends soon. */
+void svm_nmi_window(struct vcpu *v, bool on)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    s->nmi_window_wanted = on;
+    if (on && !s->nmi_masked)
+        svm_interrupt_window(v, true);
+}
+
+void svm_update_tpr_shadow(struct vcpu *v, uint8_t tpr, uint8_t threshold)
+{
+    struct svm_vcpu *s = svm_of(v);
+    uint64_t vintr = (s->vmcb->vintr & ~VINTR_TPR_MASK) | (tpr >> 4);
+    uint16_t cr_writes = (s->vmcb->cr_writes & ~BIT(8)) | (threshold ? BIT(8) : 0);
+
+    if (vintr != s->vmcb->vintr) {
+        s->vmcb->vintr = vintr;
+        svm_dirty(s, CLEAN_VINTR);
+    }
+    if (cr_writes != s->vmcb->cr_writes) {
+        s->vmcb->cr_writes = cr_writes;
+        svm_dirty(s, CLEAN_INTERCEPTS);
+    }
+}
+
+uint8_t svm_tpr_shadow(struct vcpu *v) { return (svm_of(v)->vmcb->vintr & 0xf) << 4; }
