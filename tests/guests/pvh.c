@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A tiny PVH guest that checks what the hypervisor shows it, one line for each
+ * check ("ok NAME" or "FAILED NAME ..."), and powers off.  Built as Dom0
+ * (dom0=pvh) or as a PVH guest; the command line may name checks to run.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define __XEN_TOOLS__ 1
+#include <xen/xen.h>
+#include <xen/arch-x86/hvm/start_info.h>
+#include <xen/event_channel.h>
+#include <xen/hvm/params.h>
+#include <xen/memory.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <xen/version.h>
+
+extern uint64_t start_info_addr, idt[512];
+extern uint32_t ap_count;
+extern char hypercall_page[], stubs[], ap_start[], ap_end[];
+
+struct frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax, vector, error, rip, cs, rflags, rsp,
+        ss;
+};
+
+static volatile uint64_t seen[256];
+static volatile uint64_t last_error, last_cr2;
+uint64_t resume_at; /* an expected fault goes on there */
+static unsigned failures;
+static bool have_hypercalls;
+static struct shared_info *const shared = (void *)0x7fff000;
+static uint32_t *const lapic = (void *)0xfee00000;
+
+/* -- small things --------------------------------------------------------------------------------------------------- */
+void *memset(void *d, int c, size_t n) { for (char *p = d; n--;) *p++ = (char)c; return d; }
+void *memcpy(void *d, const void *s, size_t n) { char *p = d; const char *q = s; while (n--) *p++ = *q++; return d; }
+static int strncmp_(const char *a, const char *b, size_t n)
+{
+    for (; n; n--, a++, b++)
+        if (*a != *b || !*a)
+            return *a - *b;
+    return 0;
+}
+
+static void outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(p)); }
+static uint8_t inb(uint16_t p) { uint8_t v; __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p)); return v; }
+static uint32_t inl(uint16_t p) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p)); return v; }
+static uint64_t rdtsc(void) { uint32_t a, d; __asm__ volatile("rdtsc" : "=a"(a), "=d"(d)); return (uint64_t)d << 32 | a; }
+static void cpuid(uint32_t leaf, uint32_t r[4])
+{
+    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
+}
+static void wrmsr(uint32_t msr, uint64_t v) { __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))); }
+static uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t a, d;
+    __asm__ volatile("rdmsr" : "=a"(a), "=d"(d) : "c"(msr));
+    return (uint64_t)d << 32 | a;
+}
+
+static long hypercall(unsigned nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+    register uint64_t r10 __asm__("r10") = a4;
+    long ret;
+
+    __asm__ volatile("call *%[fn]"
+                     : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10)
+                     : [fn] "r"(hypercall_page + nr * 32)
+                     : "memory", "r11", "rcx");
+    return ret;
+}
+
+static void print(const char *s)
+{
+    size_t n = 0;
+
+    while (s[n])
+        n++;
+    if (have_hypercalls && hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, n, (uint64_t)s, 0) >= 0)
+        return;
+    while (n--)
+        outb(0xe9, *s++);
+}
+
+static void print_hex(uint64_t v)
+{
+    char buf[20] = "0x", *p = buf + 2;
+    int shift = 60;
+
+    while (shift && !((v >> shift) & 0xf))
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *p++ = "0123456789abcdef"[(v >> shift) & 0xf];
+    *p = 0;
+    print(buf);
+}
+
+static void check(const char *name, bool ok, uint64_t detail)
+{
+    print(ok ? "ok " : "FAILED ");
+    print(name);
+    if (!ok) {
+        failures++;
+        print(" ");
+        print_hex(detail);
+    }
+    print("\n");
+}
+
+/* -- traps ------------------------------------------------------------------------------------------------------------ */
+void trap(struct frame *f)
+{
+    seen[f->vector]++;
+    if (f->vector >= 32) {
+        if (f->vector == 0xf0 || f->vector == 0xf2)
+            lapic[0xb0 / 4] = 0;
+        if (f->vector == 0xf1)
+            shared->vcpu_info[0].evtchn_upcall_pending = 0;
+        return;
+    }
+    last_error = f->error;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(*(uint64_t *)&last_cr2));
+    if (resume_at) {
+        f->rip = resume_at;
+        resume_at = 0;
+        return;
+    }
+    print("FAILED unexpected exception ");
+    print_hex(f->vector);
+    print(" error ");
+    print_hex(f->error);
+    print(" rip ");
+    print_hex(f->rip);
+    print(" cr2 ");
+    print_hex(last_cr2);
+    print("\n");
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+static void set_idt(void)
+{
+    for (unsigned i = 0; i < 256; i++) {
+        uint64_t at = (uint64_t)stubs + i * 16;
+
+        idt[2 * i] = (at & 0xffff) | 8UL << 16 | 0x8eUL << 40 | (at & 0xffff0000) << 32;
+        idt[2 * i + 1] = at >> 32;
+    }
+}
+
+/* Runs an instruction that should fault; the vector, or -1. */
+#define FAULT_OF(insn)                                                                                                 \
+    ({                                                                                                                 \
+        uint64_t before[32];                                                                                           \
+        int got = -1;                                                                                                  \
+        for (int i_ = 0; i_ < 32; i_++)                                                                                \
+            before[i_] = seen[i_];                                                                                     \
+        __asm__ volatile("lea 1f(%%rip), %%r15; mov %%r15, resume_at(%%rip);" insn "\n1:" ::                           \
+                             : "rax", "rcx", "rdx", "r15", "memory");                                                  \
+        resume_at = 0;                                                                                                 \
+        for (int i_ = 0; i_ < 32; i_++)                                                                                \
+            if (seen[i_] != before[i_])                                                                                \
+                got = i_;                                                                                              \
+        got;                                                                                                           \
+    })
+
+/* -- checks ------------------------------------------------------------------------------------------------------------- */
+static void check_cpuid(void)
+{
+    uint32_t r[4], sig[4];
+
+    cpuid(0x40000000, sig);
+    check("cpuid-signature", !strncmp_((char *)&sig[1], "XenVMMXenVMM", 12), sig[1]);
+    cpuid(0x40000001, r);
+    check("cpuid-version", r[0] == (4 << 16 | 17), r[0]);
+    cpuid(1, r);
+    check("cpuid-hypervisor-bit", r[2] >> 31, r[2]);
+    cpuid(0x40000002, r);
+    wrmsr(r[1], (uint64_t)hypercall_page);
+    have_hypercalls = hypercall_page[0] != 0;
+    check("hypercall-page", have_hypercalls, r[1]);
+    long v = hypercall(__HYPERVISOR_xen_version, XENVER_version, 0, 0, 0);
+    check("xen-version", v == (4 << 16 | 17), (uint64_t)v);
+}
+
+static void check_msr(void)
+{
+    uint64_t gs = rdmsr(0xc0000102), value = 0x123456789000;
+    int got;
+
+    wrmsr(0xc0000102, value);
+    check("msr-kernel-gs", rdmsr(0xc0000102) == value, rdmsr(0xc0000102));
+    wrmsr(0xc0000102, gs);
+    check("msr-efer", (rdmsr(0xc0000080) & 0x500) == 0x500, rdmsr(0xc0000080));
+    check("msr-pat", rdmsr(0x277) == 0x0007040600070406, rdmsr(0x277));
+    got = FAULT_OF("mov $0x12345678, %%ecx; rdmsr");
+    check("msr-unknown-faults", got == 13, (uint64_t)got);
+    got = FAULT_OF("mov $0xc0000080, %%ecx; mov $0xff, %%eax; xor %%edx, %%edx; wrmsr");
+    check("msr-efer-reserved-faults", got == 13, (uint64_t)got);
+}
+
+static void check_faults(void)
+{
+    int got = FAULT_OF("mov 0x123456789000, %%rax");
+
+    check("page-fault", got == 14 && last_cr2 == 0x123456789000, last_cr2);
+    got = FAULT_OF("ud2");
+    check("ud2", got == 6, (uint64_t)got);
+    got = FAULT_OF("mov %%cr4, %%rax; bts $31, %%rax; mov %%rax, %%cr4");
+    check("cr4-reserved-faults", got == 13, (uint64_t)got);
+    got = FAULT_OF("xor %%eax, %%eax; vmrun");
+    check("vmrun-ud", got == 6, (uint64_t)got);
+}
+
+static void check_io(void)
+{
+    static uint8_t buf[64];
+    uint64_t mmio = 0xf0000000, count = 16, from;
+    void *to = buf;
+    uint64_t before, after;
+
+    check("pio-unclaimed", inb(0x5a5) == 0xff && inl(0x5a4) == ~0U, inl(0x5a4));
+    __asm__ volatile("cld; rep insb" : "+D"(to), "+c"(count) : "d"(0x5a5) : "memory");
+    check("pio-string", count == 0 && to == buf + 16 && buf[0] == 0xff && buf[15] == 0xff, count);
+    check("mmio-unclaimed", *(volatile uint32_t *)mmio == ~0U && *(volatile uint64_t *)(mmio + 8) == ~0UL,
+          *(volatile uint32_t *)mmio);
+    *(volatile uint32_t *)mmio = 5;
+    memset(buf, 0, sizeof(buf));
+    to = buf;
+    from = mmio;
+    count = 4;
+    __asm__ volatile("cld; rep movsq" : "+D"(to), "+S"(from), "+c"(count)::"memory");
+    check("mmio-movs", count == 0 && from == mmio + 32 && buf[31] == 0xff && buf[32] == 0, count);
+    __asm__ volatile("mov $7, %%rax; lock xadd %%eax, (%1); mov %%rax, %0" : "=r"(before) : "r"(mmio) : "rax", "memory");
+    check("mmio-xadd", (uint32_t)before == ~0U, before);
+    before = rdtsc();
+    after = rdtsc();
+    check("tsc-rises", after > before, after);
+}
+
+static void check_lapic(void)
+{
+    uint64_t n = seen[0xf0];
+
+    check("lapic-version", (lapic[0x30 / 4] & 0xff) == 0x14, lapic[0x30 / 4]);
+    lapic[0xf0 / 4] = 0x1ff;
+    lapic[0x3e0 / 4] = 0xb; /* divide by 1 */
+    lapic[0x320 / 4] = 0xf0;
+    lapic[0x380 / 4] = 100000; /* a millisecond */
+    for (unsigned i = 0; i < 100 && seen[0xf0] == n; i++)
+        __asm__ volatile("sti; hlt; cli" ::: "memory");
+    check("lapic-timer", seen[0xf0] == n + 1, seen[0xf0]);
+    n = seen[0xf2];
+    lapic[0x300 / 4] = 0x400f2; /* fixed, to itself */
+    __asm__ volatile("sti; nop; nop; cli" ::: "memory");
+    check("lapic-self-ipi", seen[0xf2] == n + 1, seen[0xf2]);
+    /* With IF clear it waits. */
+    n = seen[0xf2];
+    lapic[0x300 / 4] = 0x400f2;
+    (void)inb(0x5a5);
+    check("interrupts-wait-for-if", seen[0xf2] == n, seen[0xf2]);
+    __asm__ volatile("sti; nop; nop; cli" ::: "memory");
+    check("interrupts-come-with-if", seen[0xf2] == n + 1, seen[0xf2]);
+    /* And for the TPR. */
+    n = seen[0xf2];
+    lapic[0x80 / 4] = 0xf0;
+    lapic[0x300 / 4] = 0x400f2;
+    __asm__ volatile("sti; nop; nop; cli" ::: "memory");
+    check("interrupts-wait-for-tpr", seen[0xf2] == n, seen[0xf2]);
+    __asm__ volatile("sti; mov %0, %%cr8; nop; nop; cli" ::"r"(0UL) : "memory");
+    check("interrupts-come-with-cr8", seen[0xf2] == n + 1, seen[0xf2]);
+}
+
+static void check_events(void)
+{
+    struct xen_add_to_physmap map = {.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info,
+                                     .gpfn = (uint64_t)shared >> 12};
+    struct xen_hvm_param param = {.domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ, .value = 2UL << 56 | 0xf1};
+    struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER};
+    struct vcpu_set_singleshot_timer timer = {0};
+    struct vcpu_time_info *t = &shared->vcpu_info[0].time;
+    uint64_t n = seen[0xf1];
+    long rc = hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, (uint64_t)&map, 0, 0);
+
+    check("map-shared-info", rc == 0, (uint64_t)rc);
+    rc = hypercall(__HYPERVISOR_hvm_op, HVMOP_set_param, (uint64_t)&param, 0, 0);
+    check("callback-vector", rc == 0, (uint64_t)rc);
+    rc = hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, (uint64_t)&virq, 0, 0);
+    check("bind-virq", rc == 0 && virq.port, (uint64_t)rc);
+    check("vcpu-time", t->tsc_to_system_mul && t->version && !(t->version & 1), t->version);
+    timer.timeout_abs_ns = t->system_time + 50000000;
+    timer.flags = 0;
+    rc = hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, (uint64_t)&timer, 0);
+    check("singleshot-timer", rc == 0, (uint64_t)rc);
+    for (unsigned i = 0; i < 100 && seen[0xf1] == n; i++)
+        __asm__ volatile("sti; hlt; cli" ::: "memory");
+    check("upcall", seen[0xf1] == n + 1 && (shared->evtchn_pending[0] & (1UL << virq.port)), seen[0xf1]);
+}
+
+static void check_balloon(void)
+{
+    static xen_pfn_t frame;
+    struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+    volatile uint32_t *p = (void *)0x6000000;
+    long rc;
+
+    frame = (uint64_t)p >> 12;
+    r.extent_start.p = &frame;
+    *p = 42;
+    rc = hypercall(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, (uint64_t)&r, 0, 0);
+    check("balloon-down", rc == 1 && *p == ~0U, (uint64_t)rc);
+    rc = hypercall(__HYPERVISOR_memory_op, XENMEM_populate_physmap, (uint64_t)&r, 0, 0);
+    check("balloon-up", rc == 1 && *p == 0, *p);
+    *p = 43;
+    check("balloon-ram", *p == 43, *p);
+}
+
+void ap_main(void)
+{
+    __atomic_fetch_add((uint32_t *)0x7000, 1, __ATOMIC_SEQ_CST);
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+static void check_smp(void)
+{
+    uint32_t *up = (uint32_t *)0x7000;
+    long vcpus = 0;
+
+    while (hypercall(__HYPERVISOR_vcpu_op, VCPUOP_is_up, (uint64_t)vcpus, 0, 0) >= 0)
+        vcpus++;
+    if (vcpus < 2)
+        return;
+    *up = 0;
+    memcpy((void *)0x8000, ap_start, (size_t)(ap_end - ap_start));
+    lapic[0x300 / 4] = 0xc4500; /* INIT to all but self */
+    lapic[0x300 / 4] = 0xc4608; /* start-up at 0x8000 */
+    for (uint64_t end = rdtsc() + 20000000000UL; rdtsc() < end && *(volatile uint32_t *)up < vcpus - 1;)
+        __asm__ volatile("pause");
+    check("start-aps", *(volatile uint32_t *)up == vcpus - 1, *up);
+}
+
+void main(void)
+{
+    struct hvm_start_info *si = (void *)start_info_addr;
+    struct sched_shutdown stop = {.reason = SHUTDOWN_poweroff};
+
+    set_idt();
+    print("PVH test guest\n");
+    check("start-info", si->magic == XEN_HVM_START_MAGIC_VALUE && si->version == 1, si->magic);
+    check_cpuid();
+    check_msr();
+    check_faults();
+    check_io();
+    check_lapic();
+    check_events();
+    check_balloon();
+    check_smp();
+    print(failures ? "PVH-TEST-FAILED\n" : "PVH-TEST-PASSED\n");
+    hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (uint64_t)&stop, 0, 0);
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
