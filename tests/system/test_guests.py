@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""PV and PVH guests through stock xl: console, network, disk, CPUs, life and death."""
+import re
+
+import pytest
+
+KINDS = ["pv", "pvh"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_guest_boots_to_its_shell_with_two_cpus(dom0, kind):
+    dom0.create(kind + "-bare.cfg", "vcpus=2")
+    assert dom0.guest_up() == (kind.upper(), 2)
+    assert "amd64" in dom0.shell("uname -r")
+    dom0.detach()
+    assert dom0.names()[kind][1] == 2
+    assert len(re.findall(r"(?m)^%s " % kind, dom0.shell("xl vcpu-list " + kind))) == 2
+    dom0.shell("xl destroy " + kind)
+    assert kind not in dom0.names()
+
+
+@pytest.mark.long_on("intel")
+@pytest.mark.parametrize("kind,addr", [("pv", "10.77.0.2"), ("pvh", "10.77.0.3")])
+def test_network_and_qemu_disk(dom0, kind, addr):
+    dom0.create(kind + ".cfg")
+    dom0.guest_up()
+    assert "0% packet loss" in dom0.shell("ping -c 3 -i 0.2 10.77.0.1")
+    dom0.shell("dd if=/bin/busybox of=/dev/xvda conv=fsync 2>/dev/null; echo 3 > /proc/sys/vm/drop_caches")
+    assert "SAME" in dom0.shell("head -c $(stat -Lc %s /bin/busybox) /dev/xvda | cmp - /bin/busybox && echo SAME")
+    dom0.detach()
+    assert "0% packet loss" in dom0.shell("ping -c 3 -i 0.2 " + addr)
+    dom0.shell("mkdir -p /run/www; head -c 4M /dev/urandom > /run/www/f; pidof httpd || httpd -h /run/www")
+    got = dom0.in_guest(kind, "wget -q -O - http://10.77.0.1/f | md5sum", 120).split()[0]
+    assert got in dom0.shell("md5sum /run/www/f")
+
+
+@pytest.mark.long_on("intel")
+def test_blkback_disk(dom0):
+    dom0.create("pv-phy.cfg")
+    dom0.guest_up()
+    dom0.shell("cat /bin/busybox /bin/busybox > /dev/xvda; sync; echo 3 > /proc/sys/vm/drop_caches", 120)
+    assert "SAME" in dom0.shell("head -c $(stat -Lc %s /bin/busybox) /dev/xvda | cmp - /bin/busybox && echo SAME", 120)
+    dom0.detach()
+    assert "SAME" in dom0.shell("head -c $(stat -Lc %s /bin/busybox) /data/disk.raw | cmp - /bin/busybox && echo SAME")
+
+
+@pytest.mark.long_on("intel")
+@pytest.mark.parametrize("kind", KINDS)
+def test_pause_unpause_reboot_poweroff(dom0, kind):
+    dom0.start(kind + "-bare.cfg")
+    dom0.shell("xl pause " + kind)
+    assert "p" in dom0.names()[kind][2]
+    dom0.shell("xl unpause " + kind)
+    first = dom0.names()[kind][0]
+    dom0.attach(kind)
+    dom0.type("reboot -f\n")
+    dom0.expect(r"dom0# ", 60)
+    dom0.shell("until xl domid %s 2>/dev/null | grep -qv '^%d$'; do usleep 200000; done" % (kind, first), 60)
+    dom0.attach(kind)
+    dom0.type("poweroff -f\n")
+    dom0.expect(r"dom0# ", 60)
+    dom0.wait_gone(kind)
+
+
+@pytest.mark.long_on("intel")
+def test_many_creations_leak_nothing(dom0):
+    dom0.shell("xl create -p /tests/guests/pv-bare.cfg && xl destroy pv")
+    before = dom0.free_memory()
+    for _ in range(3):
+        for kind in KINDS:
+            dom0.shell("xl create -p /tests/guests/%s-bare.cfg && xl destroy %s" % (kind, kind))
+    assert abs(dom0.free_memory() - before) <= 2
