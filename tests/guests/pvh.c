@@ -319,6 +319,36 @@ static void check_balloon(void)
     check("balloon-ram", *p == 43, *p);
 }
 
+/*
+ * A guest that takes its CPU for one of the other vendor (xl's cpuid=) uses that vendor's instructions: VMCALL or
+ * VMMCALL; and SYSCALL in compatibility mode, which CPUID's "AuthenticAMD" promises.
+ */
+static void check_vendor(void)
+{
+    uint64_t rcx, r11, cs, from;
+    uint32_t r[4];
+    long ret;
+
+    cpuid(0, r);
+    if (r[1] == 0x756e6547) /* "Genu" */
+        __asm__ volatile("vmcall" : "=a"(ret) : "a"(__HYPERVISOR_xen_version), "D"(XENVER_version), "S"(0) : "memory");
+    else
+        __asm__ volatile("vmmcall" : "=a"(ret) : "a"(__HYPERVISOR_xen_version), "D"(XENVER_version), "S"(0) : "memory");
+    print(r[1] == 0x756e6547 ? "vendor Intel\n" : "vendor AMD\n");
+    check("vendor-hypercall", ret == hypercall(__HYPERVISOR_xen_version, XENVER_version, 0, 0, 0), (uint64_t)ret);
+    if (r[1] == 0x756e6547)
+        return;
+    wrmsr(0xc0000080, rdmsr(0xc0000080) | 1); /* EFER.SCE */
+    wrmsr(0xc0000081, 8UL << 32);             /* STAR: CS 8, SS 16 */
+    wrmsr(0xc0000084, 1);                     /* SFMASK: CF */
+    __asm__ volatile("mov $0xc0000083, %%ecx; lea 2f(%%rip), %%rax; xor %%edx, %%edx; wrmsr;" /* CSTAR */
+                     "pushq $24; lea 1f(%%rip), %%rax; push %%rax; stc; lretq;"
+                     ".code32; 1: syscall; 3: hlt; .code64;"
+                     "2: setc %%dl; movzbl %%dl, %%edx; mov %%cs, %%eax; lea 3b(%%rip), %%rdi; mov %%r11, %%rsi"
+                     : "=a"(cs), "=c"(rcx), "=d"(r[3]), "=S"(r11), "=D"(from)::"r11", "memory", "cc");
+    check("compat-syscall", cs == 8 && rcx == from && !r[3] && (r11 & 1), rcx);
+}
+
 void ap_main(void)
 {
     __atomic_fetch_add((uint32_t *)0x7000, 1, __ATOMIC_SEQ_CST);
@@ -359,6 +389,7 @@ void main(void)
     check_lapic();
     check_events();
     check_balloon();
+    check_vendor();
     check_smp();
     print(failures ? "PVH-TEST-FAILED\n" : "PVH-TEST-PASSED\n");
     hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (uint64_t)&stop, 0, 0);

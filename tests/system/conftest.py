@@ -12,6 +12,9 @@ import pytest
 from console import BUILD, IMAGES, Host
 
 
+SHARED = ("dom0", "dom0_smp", "zoo")     # fixtures that lend a host
+
+
 def pytest_addoption(parser):
     parser.addoption("--vendor", choices=("amd", "intel"), default="amd")
     parser.addoption("--full", action="store_true", help="the long tests too")
@@ -23,6 +26,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "only(vendor, why): a test that one vendor's machine alone can run")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     vendor, full = config.getoption("--vendor"), config.getoption("--full")
     for item in items:
@@ -32,8 +36,12 @@ def pytest_collection_modifyitems(config, items):
         only = item.get_closest_marker("only")
         if only and only.args[0] != vendor:
             item.add_marker(pytest.mark.skip(reason=only.args[1]))
-    # One emulator at a time, and each shared host is booted once.
-    items.sort(key=lambda item: [n in item.fixturenames for n in ("dom0", "dom0_smp")], reverse=True)
+        # A shared host is booted once by each process that runs tests; the tests of a file stay with one process.
+        host = [n for n in SHARED if n in item.fixturenames]
+        if host:
+            item.add_marker(pytest.mark.xdist_group("%s-%s" % (item.path.stem, host[0])))
+    # One emulator at a time in each process.
+    items.sort(key=lambda item: [n in item.fixturenames for n in SHARED], reverse=True)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +111,8 @@ class Shared:
     def get(self):
         if self.host is None:
             self.boots += 1
-            host = Host(self.name + ("" if self.boots == 1 else "-%d" % self.boots), **self.kw)
+            worker = os.environ.get("PYTEST_XDIST_WORKER", "")     # each has a host of that name
+            host = Host("-".join(filter(None, (self.name, worker, str(self.boots)))), **self.kw)
             try:
                 host.wait_dom0()
             except AssertionError:

@@ -7,6 +7,8 @@ import time
 
 import pexpect
 
+import vnc
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IMAGES = os.environ.get("POLDER_IMAGES") or os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "polder")
@@ -29,10 +31,10 @@ class Host:
                  data=True, disks=(), network=False, cpu=None, cdrom=None, command=None, hypervisor=None, timeout=1500):
         os.makedirs(LOGS, exist_ok=True)
         self.log = os.path.join(LOGS, "%s-%s.log" % (name, vendor))
-        self.slow = 8 if vendor == "intel" else 1    # Bochs; every limit is multiplied by it
+        self.slow = 10 if vendor == "intel" else vnc.PATIENCE       # Bochs; every limit is multiplied by it
         self.count, self.vnc_port = 0, None
         args = ["--hypervisor", hypervisor or os.path.join(BUILD, "polder.elf"), "--vendor", vendor, "--smp", str(smp),
-                "--timeout", str(timeout)]
+                "--timeout", str(timeout * self.slow)]
         for option, value in (("--mem", mem), ("--cpu", cpu), ("--dom0-kernel", kernel), ("--dom0-initrd", initrd), ("--cdrom", cdrom)):
             if value:
                 args += [option, str(value)]

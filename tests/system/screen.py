@@ -58,6 +58,7 @@ def text(screen):
 
 def wait_for(port, pattern, limit, never=None):
     """Waits until the screen's text matches; fails at once where it matches never. Returns the match."""
+    limit *= vnc.PATIENCE
     end, seen = time.monotonic() + limit, ""
     while time.monotonic() < end:
         try:
@@ -69,7 +70,7 @@ def wait_for(port, pattern, limit, never=None):
         m = re.search(pattern, seen)
         if m:
             return m
-        time.sleep(1)
+        time.sleep(0.3)
     raise AssertionError("no %r on the screen within %d s:\n%s" % (pattern, limit, seen))
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """PV and PVH guests through stock xl: console, network, disk, CPUs, life and death."""
 import re
+import struct
 
 import pytest
 
@@ -17,6 +18,34 @@ def test_guest_boots_to_its_shell_with_two_cpus(dom0, kind):
     assert len(re.findall(r"(?m)^%s " % kind, dom0.shell("xl vcpu-list " + kind))) == 2
     dom0.shell("xl destroy " + kind)
     assert kind not in dom0.names()
+
+
+# EBX, ECX and EDX of CPUID's leaf 0, in the order and the form that xl.cfg's cpuid= takes.
+VENDORS = {"amd": b"AuthcAMDenti", "intel": b"GenuntelineI"}
+
+
+@pytest.mark.long_on("intel")
+def test_guest_may_take_its_cpu_for_the_other_vendors(dom0, vendor):
+    """tests/guests/pvh.c makes hypercalls, and system calls, as that vendor's CPUs do."""
+    other = "intel" if vendor == "amd" else "amd"
+    regs = [format(n, "032b") for n in struct.unpack("<3I", VENDORS[other])]
+    policy = "0:ebx=%s,ecx=%s,edx=%s" % tuple(regs)
+    lines = ['name="foreign"', 'type="pvh"', 'kernel="/tests/tiny/pvh.elf"', "memory=128", 'cpuid=["%s"]' % policy]
+    dom0.shell("for line in %s; do echo $line; done > /run/foreign.cfg" % " ".join("'%s'" % line for line in lines))
+    dom0.shell("xl dmesg -c > /dev/null; xl create /run/foreign.cfg")
+    dom0.wait_gone("foreign")
+    said = dom0.shell("xl dmesg")
+    assert "vendor %s" % {"amd": "AMD", "intel": "Intel"}[other] in said
+    assert "ok vendor-hypercall" in said and "FAILED" not in said and "PVH-TEST-PASSED" in said
+
+
+@pytest.mark.long_on("intel")
+def test_policy_that_the_cpu_cannot_honour_is_refused(dom0):
+    dom0.shell("xl dmesg -c > /dev/null")
+    out = dom0.shell("xl create /tests/guests/pvh-bare.cfg 'cpuid=\"host,avx512f=1,3dnow=1\"'; test $? != 0")
+    assert "Failed to set CPUID policy" in out or "nvalid argument" in out, out
+    assert re.search(r"has what this CPU does not give: 3dnow avx512f", dom0.shell("xl dmesg"))
+    assert "pvh" not in dom0.names()
 
 
 @pytest.mark.long_on("intel")

@@ -5,6 +5,8 @@ import socket
 import struct
 import time
 
+PATIENCE = 3    # limits are what a fast machine takes with room to spare; on any other they are multiplied
+
 
 class Screen:
     """Pixels as rows of 3 bytes each."""
@@ -81,7 +83,7 @@ def _rectangle(c, screen, width):
     return w * h
 
 
-def picture(port, limit=20):
+def picture(port, limit=20 * PATIENCE):
     """The screen behind a port of this machine."""
     c = _Connection(port, limit)
     width, height = _hello(c)
@@ -106,6 +108,7 @@ def picture(port, limit=20):
 
 def wait_for_text(port, rows, limit):
     """A picture with at least so many rows of characters."""
+    limit *= PATIENCE
     end, last = time.monotonic() + limit, None
     while time.monotonic() < end:
         try:
@@ -114,6 +117,6 @@ def wait_for_text(port, rows, limit):
                 return last
         except OSError as e:
             last = last or e
-        time.sleep(1)
+        time.sleep(0.3)
     raise AssertionError("no %d rows of text on the screen within %d s (%s)" % (
         rows, limit, last if isinstance(last, Exception) or not last else "%d rows" % last.text_rows()))

@@ -39,6 +39,9 @@ int rdmsr_safe(uint32_t msr, uint64_t *value)
     return msr == MSR_ARCH_CAPABILITIES || msr == MSR_IA32_BIOS_SIGN_ID ? 0 : -EFAULT;
 }
 
+static unsigned settings_told;
+void domain_settings_changed(struct domain *d) { settings_told = d->id; }
+
 uint64_t xfeature_mask = 7;
 uint64_t tsc_khz = 2000000;
 unsigned xstate_size_of(uint64_t xcr0) { return 576 + (xcr0 & 4 ? 256 : 0); }
@@ -291,29 +294,80 @@ static void the_toolstack_can_take_features_away(void **state)
 static void the_toolstack_cannot_add_what_is_not_there(void **state)
 {
     struct domain *d = policy_domain(1, true);
-    xen_cpuid_leaf_t l = {.leaf = 1, .subleaf = NO_SUB, .a = ~0U, .b = ~0U, .c = ~0U, .d = ~0U};
-    xen_cpuid_leaf_t seven = {.leaf = 7, .a = 2, .b = ~0U, .c = ~0U, .d = ~0U};
+    struct cpu_policy before = *d->policy;
+    xen_cpuid_leaf_t l = *policy_find(d->policy, 7, 0);
     uint32_t el, es;
 
-    assert_int_equal(update(d, &l, 1, &el, &es), 0);
-    assert_int_equal(update(d, &seven, 1, &el, &es), 0);
-    assert_false(policy_has(d, XEN_X86_FEATURE_VMX));
-    assert_false(policy_has(d, XEN_X86_FEATURE_MONITOR));
-    assert_false(policy_has(d, XEN_X86_FEATURE_OSXSAVE));
-    assert_false(policy_has(d, XEN_X86_FEATURE_SGX));
-    assert_false(policy_has(d, XEN_X86_FEATURE_AVX512F));
-    assert_int_equal(policy_reg(d->policy, 1, NO_SUB, REG_B) >> 24, 0);
+    l.b |= BIT32(SGX) | BIT32(AVX512F);
+    assert_int_equal(update(d, &l, 1, &el, &es), -EINVAL);
+    assert_int_equal(el, 7);
+    assert_int_equal(es, 0);
+    l = *policy_find(d->policy, 1, NO_SUB);
+    l.c |= BIT32(VMX);
+    assert_int_equal(update(d, &l, 1, &el, &es), -EINVAL);
+    assert_int_equal(el, 1);
+    assert_int_equal(es, NO_SUB);
 
     l = (xen_cpuid_leaf_t){.leaf = 0, .subleaf = NO_SUB, .a = 0x20};
     assert_int_equal(update(d, &l, 1, &el, &es), -EINVAL);
     assert_int_equal(el, 0);
     assert_int_equal(es, NO_SUB);
-    seven.a = 3;
-    assert_int_equal(update(d, &seven, 1, &el, &es), -EINVAL);
+    l = (xen_cpuid_leaf_t){.leaf = 7, .a = 3};
+    assert_int_equal(update(d, &l, 1, &el, &es), -EINVAL);
     assert_int_equal(el, 7);
     l = (xen_cpuid_leaf_t){.leaf = 0x80000000U, .subleaf = NO_SUB, .a = 0x80000022U};
     assert_int_equal(update(d, &l, 1, &el, &es), -EINVAL);
+    assert_memory_equal(&before, d->policy, sizeof(before));
     policy_domain_free(d);
+}
+
+static void what_a_cpu_lacks_is_named(void **state)
+{
+    featureset_t fs = {0};
+    uint32_t leaf = 0, sub = 0;
+    char buf[16];
+
+    fs_set(&fs, XEN_X86_FEATURE_AVX2);
+    fs_set(&fs, XEN_X86_FEATURE_SSE3);
+    assert_string_equal(featureset_names(&fs, buf, sizeof(buf)), "sse3 avx2");
+    featureset_first_place(&fs, &leaf, &sub);
+    assert_int_equal(leaf, 1);
+    assert_int_equal(sub, NO_SUB);
+    memset(&fs, 0xff, sizeof(fs)); /* cut between names */
+    assert_string_equal(featureset_names(&fs, buf, sizeof(buf)), "fpu vme de pse");
+}
+
+/* A policy made on the other vendor's machine, which gives all that this one's guests may have. */
+static void an_hvm_guest_keeps_the_vendor_that_it_knows(void **state)
+{
+    struct domain *d = policy_domain(1, true), *pv = policy_domain(2, false);
+    bool intel = cpu_features.vendor == VENDOR_INTEL;
+    xen_cpuid_leaf_t l[2] = {{0, NO_SUB, 0xd, 0x756e6547, 0x6c65746e, 0x49656e69},
+                             {0x80000000U, NO_SUB, 0x80000008U, 0, 0, 0}};
+    uint32_t el, es;
+
+    assert_false(policy_is_foreign(d));
+    if (intel) {
+        l[0] = (xen_cpuid_leaf_t){0, NO_SUB, 0xd, 0x68747541, 0x444d4163, 0x69746e65};
+        l[1] = (xen_cpuid_leaf_t){0x80000000U, NO_SUB, 0x80000021U, 0x68747541, 0x444d4163, 0x69746e65};
+    }
+    assert_int_equal(update(d, l, 2, &el, &es), 0);
+    assert_true(policy_is_foreign(d));
+    assert_int_equal(settings_told, d->id);
+    assert_int_equal(policy_reg(d->policy, 0, NO_SUB, REG_B), l[0].b);
+    assert_int_equal(policy_reg(d->policy, 0x80000000U, NO_SUB, REG_A), l[1].a);
+    /* The features of leaf 1 stand in leaf 0x80000001 too where the guest takes its CPU for AMD's. */
+    assert_int_equal(policy_reg(d->policy, 0x80000001U, NO_SUB, REG_D) & 0x0183f3ff,
+                     intel ? policy_reg(d->policy, 1, NO_SUB, REG_D) & 0x0183f3ff : 0);
+    l[0].c++; /* no vendor's name */
+    assert_int_equal(update(d, l, 2, &el, &es), 0);
+    assert_false(policy_is_foreign(d));
+
+    l[1].a = 0x80000008U;
+    assert_int_equal(update(pv, l, 2, &el, &es), 0);
+    assert_false(policy_is_foreign(pv));
+    policy_domain_free(d);
+    policy_domain_free(pv);
 }
 
 static void unknown_leaves_and_msrs_are_named(void **state)
@@ -500,6 +554,9 @@ int main(void)
         AMD(the_toolstack_can_give_back_what_it_got),
         INTEL(the_toolstack_can_take_features_away),
         INTEL(the_toolstack_cannot_add_what_is_not_there),
+        INTEL(what_a_cpu_lacks_is_named),
+        INTEL(an_hvm_guest_keeps_the_vendor_that_it_knows),
+        AMD(an_hvm_guest_keeps_the_vendor_that_it_knows),
         AMD(unknown_leaves_and_msrs_are_named),
         INTEL(any_list_of_known_leaves_fits),
         INTEL(cpuid_shows_the_state_of_the_vcpu),

@@ -21,9 +21,10 @@ $(IMAGES)/debian.img: tests/images/build-debian tests/images/common.sh
 $(IMAGES)/zoo.img: tests/images/build-zoo tests/images/common.sh $(wildcard tests/images/guest/*)
 	tests/images/build-zoo --out $(IMAGES)
 
-# Debian's Python: pytest and pexpect are its packages.
+# Debian's Python: pytest and its like are Debian's packages.  As many emulators at a time as JOBS says.
+JOBS ?= 2
 PYTEST := POLDER_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -v --tb=short --durations=0 --durations-min=5 \
-    -p no:cacheprovider
+    -p no:cacheprovider -n $(JOBS) --dist loadgroup
 # What needs packages that are installed first runs in a second make.
 test: setup ## install what is missing, build, and run every test
 	$(MAKE) lint test-unit test-svm test-vmx

@@ -93,20 +93,29 @@ void policy_free_domain(struct domain *d)
     d->policy = NULL;
 }
 
-/* Where the wanted policy goes beyond what features can be trimmed to: limits that a guest could rely on. */
-static int check_limits(const struct cpu_policy *p, const struct cpu_policy *max, uint32_t *err_leaf,
-                        uint32_t *err_subleaf)
+/* Where the wanted policy goes beyond what the CPU has: a guest that runs already may rely on it. */
+static int check_limits(const struct domain *d, const struct cpu_policy *p, const struct cpu_policy *max,
+                        uint32_t *err_leaf, uint32_t *err_subleaf)
 {
     static const struct {
         uint32_t leaf, subleaf;
     } limit[] = {{0, NO_SUBLEAF}, {7, 0}, {0x80000000U, NO_SUBLEAF}};
+    featureset_t lacking;
+    char names[400];
 
     for (unsigned i = 0; i < ARRAY_SIZE(limit); i++) {
         if (policy_reg(p, limit[i].leaf, limit[i].subleaf, REG_A) <=
-            policy_reg(max, limit[i].leaf, limit[i].subleaf, REG_A))
+            policy_leaf_limit(max, d->is_hvm, limit[i].leaf, limit[i].subleaf))
             continue;
         *err_leaf = limit[i].leaf;
         *err_subleaf = limit[i].subleaf;
+        return -EINVAL;
+    }
+    if (policy_lacks(p, max, &lacking)) {
+        printk(LOG_ERR "Domain %u: its CPUID policy has what this CPU does not give: %s\n", d->id,
+               featureset_names(&lacking, names, sizeof(names)));
+        printk(LOG_ERR "Domain %u: cpuid= in a guest's configuration leaves features out for all of its life\n", d->id);
+        featureset_first_place(&lacking, err_leaf, err_subleaf);
         return -EINVAL;
     }
     return 0;
@@ -160,10 +169,11 @@ int policy_update(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned nr_
     if (!rc)
         rc = merge_msrs(p, max, msrs, nr_msrs, err_msr);
     if (!rc)
-        rc = check_limits(p, max, err_leaf, err_subleaf);
+        rc = check_limits(d, p, max, err_leaf, err_subleaf);
     if (!rc) {
         policy_limit(p, max, d->is_hvm);
         *d->policy = *p;
+        domain_settings_changed(d);
     }
     xfree(p);
     return rc;
@@ -180,6 +190,12 @@ void policy_leaf(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32
         memcpy(r, leaf_regs(l), 4 * sizeof(r[0]));
     else
         memset(r, 0, 4 * sizeof(r[0]));
+}
+
+bool policy_is_foreign(const struct domain *d)
+{
+    return policy_reg(d->policy, 0, NO_SUBLEAF, REG_B) !=
+           policy_reg(&system_policy[XEN_SYSCTL_cpu_policy_host], 0, NO_SUBLEAF, REG_B);
 }
 
 unsigned policy_featureset(unsigned index, uint32_t *words, unsigned n)

@@ -35,6 +35,8 @@ int policy_update(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned nr_
 /* What the guest's CPUID gives: the policy, with what depends on the vCPU's state (APIC ID, OSXSAVE, XSAVE sizes, the
  * hypervisor leaves at 0x40000000). r: EAX EBX ECX EDX. */
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]);
+/* The domain takes the machine for one of the other vendor. */
+bool policy_is_foreign(const struct domain *d);
 /* A leaf as the policy holds it; zeros if absent. */
 void policy_leaf(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t r[4]);
 /* Feature words for sysctl get_cpu_featureset, by index as XEN_SYSCTL_cpu_featureset_*; returns the words written. */

@@ -5,6 +5,7 @@
  * Constant tables only.
  */
 #include "../lib/bitops.h"
+#include "../lib/printk.h"
 #include "../lib/string.h"
 #include "cpu.h"
 #include "policy_priv.h"
@@ -58,6 +59,49 @@ void featureset_put(struct cpu_policy *p, const featureset_t *fs)
     }
     if (caps)
         *caps = fs->w[FEATURE_WORDS - 1];
+}
+
+/* Includes the public header once more, for the names. */
+static const char *const feature_name[] = {
+#define XEN_CPUFEATURE(name, value) [value] = #name,
+#include <xen/arch-x86/cpufeatureset.h>
+#undef XEN_CPUFEATURE
+};
+
+const char *featureset_names(const featureset_t *fs, char *buf, size_t size)
+{
+    size_t used = 0;
+
+    buf[0] = 0;
+    for (unsigned f = 0; f < FEATURE_WORDS * 32; f++) {
+        size_t start = used;
+
+        if (!fs_test(fs, f))
+            continue;
+        if (f < ARRAY_SIZE(feature_name) && feature_name[f])
+            used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "", feature_name[f]);
+        else
+            used += (size_t)snprintf(buf + used, size - used, "%sword%u.bit%u", used ? " " : "", f / 32, f % 32);
+        if (used >= size) {
+            buf[start] = 0;
+            break;
+        }
+        for (; start < used; start++)
+            if (buf[start] >= 'A' && buf[start] <= 'Z')
+                buf[start] += 'a' - 'A';
+    }
+    return buf;
+}
+
+void featureset_first_place(const featureset_t *fs, uint32_t *leaf, uint32_t *subleaf)
+{
+    for (unsigned i = 0; i < FEATURE_WORDS - 1; i++) {
+        if (!fs->w[i])
+            continue;
+        *leaf = word_place[i].leaf;
+        *subleaf = word_place[i].subleaf;
+        return;
+    }
 }
 
 /* clang-format off */

@@ -53,9 +53,25 @@ static const struct {
     {0x80000021U, NO_SUBLEAF, ON_AMD, {ALL, 0, 0, 0}},
 };
 
+#define VENDOR_B_INTEL 0x756e6547U /* "Genu" */
+#define VENDOR_B_AMD 0x68747541U   /* "Auth" */
+
 static unsigned vendor_bit(const struct cpu_policy *p)
 {
-    return policy_reg(p, 0, NO_SUBLEAF, REG_B) == 0x756e6547 /* "Genu" */ ? ON_INTEL : ON_AMD;
+    return policy_reg(p, 0, NO_SUBLEAF, REG_B) == VENDOR_B_INTEL ? ON_INTEL : ON_AMD;
+}
+
+/* By the whole name, "GenuineIntel" or "AuthenticAMD". */
+static bool policy_vendor_known(const struct cpu_policy *p)
+{
+    static const uint32_t name[][3] = {{VENDOR_B_INTEL, 0x6c65746eU, 0x49656e69U},
+                                       {VENDOR_B_AMD, 0x444d4163U, 0x69746e65U}};
+    const xen_cpuid_leaf_t *l = policy_find(p, 0, NO_SUBLEAF);
+
+    for (unsigned i = 0; l && i < ARRAY_SIZE(name); i++)
+        if (l->b == name[i][0] && l->c == name[i][1] && l->d == name[i][2])
+            return true;
+    return false;
 }
 
 static void hide_leaves(struct cpu_policy *p)
@@ -77,10 +93,23 @@ static void hide_leaves(struct cpu_policy *p)
     }
 }
 
-/* Who made the CPU and what it is are facts of the machine: code that the guest runs depends on them natively. */
-static void limit_identity(struct cpu_policy *p, const struct cpu_policy *max)
+/* An HVM guest reads no leaf of the machine's, so that it may have more of them; a PV guest may read them all. */
+uint32_t policy_leaf_limit(const struct cpu_policy *max, bool hvm, uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t most = policy_reg(max, leaf, subleaf, REG_A);
+    uint32_t ours = leaf == 0 ? LAST_BASIC_LEAF : leaf == 7 ? SUBLEAVES_7 - 1 : LAST_EXT_LEAF;
+
+    return hvm ? MAX(most, ours) : most;
+}
+
+/*
+ * Who made the CPU and what it is: code that a PV guest runs depends on it natively.  An HVM guest may come from a
+ * machine of the other vendor; what differs for its code is emulated (hvm/foreign.c).
+ */
+static void limit_identity(struct cpu_policy *p, const struct cpu_policy *max, bool hvm)
 {
     static const uint32_t range[] = {0, 0x80000000U};
+    bool keep = hvm && policy_vendor_known(p);
 
     for (unsigned i = 0; i < ARRAY_SIZE(range); i++) {
         xen_cpuid_leaf_t *l = policy_find(p, range[i], NO_SUBLEAF);
@@ -88,11 +117,29 @@ static void limit_identity(struct cpu_policy *p, const struct cpu_policy *max)
 
         if (!l || !m)
             continue;
-        l->a = MIN(l->a, m->a);
+        l->a = MIN(l->a, policy_leaf_limit(max, hvm, range[i], NO_SUBLEAF));
+        if (keep)
+            continue;
         l->b = m->b;
         l->c = m->c;
         l->d = m->d;
     }
+}
+
+bool policy_lacks(const struct cpu_policy *p, const struct cpu_policy *max, featureset_t *lacking)
+{
+    featureset_t most;
+    uint32_t any = 0;
+
+    featureset_get(p, lacking);
+    featureset_get(max, &most);
+    for (unsigned i = 0; i < FEATURE_WORDS; i++)
+        lacking->w[i] &= ~most.w[i];
+    lacking->w[XEN_X86_FEATURE_SYSCALL / 32] &= ~COMMON_1D;
+    fs_clear(lacking, XEN_X86_FEATURE_ITSC); /* the toolstack asks for it wherever a guest does not migrate */
+    for (unsigned i = 0; i < FEATURE_WORDS; i++)
+        any |= lacking->w[i];
+    return any;
 }
 
 static void limit_features(struct cpu_policy *p, const struct cpu_policy *max)
@@ -159,13 +206,13 @@ static void limit_xstate(struct cpu_policy *p, const struct cpu_policy *max)
     }
 }
 
-static void limit_misc(struct cpu_policy *p, const struct cpu_policy *max)
+static void limit_misc(struct cpu_policy *p, const struct cpu_policy *max, bool hvm)
 {
     xen_cpuid_leaf_t *l = policy_find(p, 7, 0);
     uint64_t *info = policy_msr(p, MSR_INTEL_PLATFORM_INFO);
 
     if (l)
-        l->a = MIN(l->a, policy_reg(max, 7, 0, REG_A));
+        l->a = MIN(l->a, policy_leaf_limit(max, hvm, 7, 0));
     l = policy_find(p, 0x80000008U, NO_SUBLEAF);
     if (l && (l->a & 0xff) > (policy_reg(max, 0x80000008U, NO_SUBLEAF, REG_A) & 0xff))
         l->a = (l->a & ~0xffU) | (policy_reg(max, 0x80000008U, NO_SUBLEAF, REG_A) & 0xff);
@@ -175,9 +222,9 @@ static void limit_misc(struct cpu_policy *p, const struct cpu_policy *max)
 
 void policy_limit(struct cpu_policy *p, const struct cpu_policy *max, bool hvm)
 {
-    limit_identity(p, max);
+    limit_identity(p, max, hvm);
     limit_features(p, max);
     hide_leaves(p);
-    limit_misc(p, max);
+    limit_misc(p, max, hvm);
     limit_xstate(p, max);
 }

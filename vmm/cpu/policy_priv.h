@@ -56,11 +56,19 @@ void featureset_put(struct cpu_policy *p, const featureset_t *fs); /* where the 
 /* The most, or by default, that guests of a type may have of the machine's features. */
 void featureset_for_guest(const featureset_t *host, bool hvm, bool by_default, featureset_t *fs);
 void featureset_drop_orphans(featureset_t *fs); /* features whose prerequisites are missing */
+/* Their names, "avx2 bmi1 ...", as cpuid= in a guest's configuration has most of them; cut to fit. Returns buf. */
+const char *featureset_names(const featureset_t *fs, char *buf, size_t size);
+/* Where the first of them stands in CPUID. */
+void featureset_first_place(const featureset_t *fs, uint32_t *leaf, uint32_t *subleaf);
 
 /* -- policy_guest.c -------------------------------------------------------------------------------------------------
  */
 /* Makes p one that a guest may have: features within max's, and all else that is not for guests removed. */
 void policy_limit(struct cpu_policy *p, const struct cpu_policy *max, bool hvm);
+/* The features of p that max does not have; false: none. */
+bool policy_lacks(const struct cpu_policy *p, const struct cpu_policy *max, featureset_t *lacking);
+/* The most that EAX of leaf 0, 7 or 0x80000000, which counts leaves or subleaves, may be. */
+uint32_t policy_leaf_limit(const struct cpu_policy *max, bool hvm, uint32_t leaf, uint32_t subleaf);
 
 /* -- hypervisor_leaves.c --------------------------------------------------------------------------------------------
  */

@@ -71,6 +71,14 @@ void tsc_scale(uint32_t *mul, int8_t *shift)
 }
 
 uint64_t tsc_to_ns(uint64_t ticks) { return scale(ticks, tsc_mul, tsc_shift); }
+uint64_t ticks_to_ns(uint64_t ticks, uint64_t khz)
+{
+    uint32_t mul;
+    int8_t shift;
+
+    tsc_scale_of(khz, &mul, &shift);
+    return scale(ticks, mul, shift);
+}
 uint64_t ns_to_tsc(uint64_t ns) { return scale(ns, ns_mul, ns_shift); }
 
 /* -- system time --------------------------------------------------------------------------------------------------- */

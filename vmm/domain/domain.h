@@ -107,6 +107,8 @@ struct guest_ops {
     void (*nmi_pending)(struct vcpu *v);
     /* The guest's TSC at a TSC value of this CPU. NULL: the same. */
     uint64_t (*guest_tsc)(struct vcpu *v, uint64_t host_tsc);
+    /* The CPU policy or the TSC's rate of v's domain was set; v does not run. NULL: nothing depends on them. */
+    void (*settings_changed)(struct vcpu *v);
     /* Fills the page of hypercall stubs (domctl hypercall_init). NULL: the type's own domctl does it. */
     void (*hypercall_page)(struct domain *d, void *page);
     void (*dump)(struct vcpu *v);
@@ -246,6 +248,7 @@ struct domain {
     struct {
         uint32_t mode; /* XEN_CPUID tsc modes: 0 default, 1 emulate, 2 native */
         uint64_t khz;
+        uint64_t ratio;    /* the guest's ticks for one of the machine's, 32.32; 0: the same (HVM only) */
         int64_t offset_ns; /* guest time = system time - offset at the start of its life */
         uint32_t incarnation;
     } tsc;
@@ -326,6 +329,10 @@ void vcpu_runstate_publish(struct vcpu *v);     /* copies runstate to its regist
 void wallclock_update_all(void);                /* after the machine's wall clock was set */
 int domain_set_tsc_info(struct domain *d, uint32_t mode, uint64_t elapsed_ns, uint32_t khz,
                         uint32_t incarnation) __must_check;
+/* The ticks of d's TSC for so many of the machine's; and how long d's ticks take. */
+uint64_t domain_tsc_ticks(const struct domain *d, uint64_t host_ticks);
+uint64_t domain_tsc_to_ns(const struct domain *d, uint64_t ticks);
+void domain_settings_changed(struct domain *d); /* d is paused, or has not run */
 void domain_get_tsc_info(struct domain *d, uint32_t *mode, uint64_t *elapsed_ns, uint32_t *khz, uint32_t *incarnation);
 void vcpu_timers_init(struct vcpu *v); /* periodic, single-shot and poll timers */
 void vcpu_timers_kill(struct vcpu *v);

@@ -27,6 +27,9 @@ long domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op, bool *back);
 long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op, bool *back);
 long domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op, bool *back);
 long domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op, bool *back);
+/* A policy's lists into buffers of so many entries, or, where a buffer is null, how many there may be. -ENOBUFS. */
+int cpu_policy_to_guest(const struct cpu_policy *p, uint64_t leaves, uint32_t *nr_leaves, uint64_t msrs,
+                        uint32_t *nr_msrs) __must_check;
 long domctl_gettscinfo(struct domain *d, struct xen_domctl *op, bool *back);
 long domctl_settscinfo(struct domain *d, struct xen_domctl *op, bool *back);
 /* domctl_access.c: what of the machine a domain may touch */

@@ -133,20 +133,34 @@ long domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op, bool *back)
 
 /* -- CPU policy --------------------------------------------------------------------------------------------------- */
 
+/* One of the two lists; a null buffer asks for how many entries there may be at most. */
+static int policy_list_to_guest(uint64_t gva, uint32_t *nr, const void *list, uint32_t n, size_t size, uint32_t most)
+{
+    if (!gva) {
+        *nr = most;
+        return 0;
+    }
+    if (*nr < n)
+        return -ENOBUFS;
+    *nr = n;
+    return copy_to_guest_bytes(gva, list, n * size);
+}
+
+int cpu_policy_to_guest(const struct cpu_policy *p, uint64_t leaves, uint32_t *nr_leaves, uint64_t msrs,
+                        uint32_t *nr_msrs)
+{
+    int rc = policy_list_to_guest(leaves, nr_leaves, p->leaf, p->nr_leaves, sizeof(p->leaf[0]), POLICY_LEAVES_MAX);
+
+    return rc ? rc : policy_list_to_guest(msrs, nr_msrs, p->msr, p->nr_msrs, sizeof(p->msr[0]), POLICY_MSRS_MAX);
+}
+
 long domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op, bool *back)
 {
     struct xen_domctl_cpu_policy *c = &op->u.cpu_policy;
-    const struct cpu_policy *p = d->policy;
+    int rc = cpu_policy_to_guest(d->policy, handle_gva(c->leaves), &c->nr_leaves, handle_gva(c->msrs), &c->nr_msrs);
 
-    if (c->nr_leaves < p->nr_leaves || c->nr_msrs < p->nr_msrs)
-        return -ENOBUFS;
-    if (copy_to_guest_bytes(handle_gva(c->leaves), p->leaf, p->nr_leaves * sizeof(p->leaf[0])) ||
-        copy_to_guest_bytes(handle_gva(c->msrs), p->msr, p->nr_msrs * sizeof(p->msr[0])))
-        return -EFAULT;
-    c->nr_leaves = p->nr_leaves;
-    c->nr_msrs = p->nr_msrs;
-    *back = true;
-    return 0;
+    *back = !rc;
+    return rc;
 }
 
 long domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op, bool *back)

@@ -29,7 +29,10 @@ static void time_sample(struct vcpu *v, struct vcpu_time_info *t)
     tsc = rdtsc_ordered();
     t->system_time = (uint64_t)tsc_to_system_time(tsc);
     t->tsc_timestamp = v->ops->guest_tsc ? v->ops->guest_tsc(v, tsc) : tsc;
-    tsc_scale(&t->tsc_to_system_mul, &t->tsc_shift);
+    if (v->domain->tsc.ratio)
+        tsc_scale_of(v->domain->tsc.khz, &t->tsc_to_system_mul, &t->tsc_shift);
+    else
+        tsc_scale(&t->tsc_to_system_mul, &t->tsc_shift);
 }
 
 /* Odd version, contents, even version. */
@@ -192,17 +195,48 @@ void vcpu_runstate_publish(struct vcpu *v)
 
 /* -- the TSC ------------------------------------------------------------------------------------------------------ */
 
+/* Two measurements of one rate differ by less than what guests' time daemons correct: 500 parts in a million. */
+static bool same_rate(uint64_t khz, uint64_t other) { return MAX(khz, other) - MIN(khz, other) <= other / 2000; }
+
+uint64_t domain_tsc_ticks(const struct domain *d, uint64_t host_ticks)
+{
+    uint64_t ratio = d->tsc.ratio;
+
+    return unlikely(ratio) ? (uint64_t)((unsigned __int128)host_ticks * ratio >> 32) : host_ticks;
+}
+
+uint64_t domain_tsc_to_ns(const struct domain *d, uint64_t ticks)
+{
+    return unlikely(d->tsc.ratio) ? ticks_to_ns(ticks, d->tsc.khz) : tsc_to_ns(ticks);
+}
+
+void domain_settings_changed(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu(d, v)
+        if (v->ops->settings_changed)
+            v->ops->settings_changed(v);
+}
+
+/* The TSC of a guest that comes from a machine with another rate: an HVM guest's goes on at that rate. */
+static uint64_t tsc_ratio_for(const struct domain *d, uint32_t khz)
+{
+    if (!khz || same_rate(khz, tsc_khz))
+        return 0;
+    if (d->is_hvm)
+        return ((uint64_t)khz << 32) / tsc_khz;
+    printk(LOG_WARN "Domain %u: its TSC ran at %u kHz, and runs at %lu kHz here\n", d->id, khz, tsc_khz);
+    return 0;
+}
+
 int domain_set_tsc_info(struct domain *d, uint32_t mode, uint64_t elapsed_ns, uint32_t khz, uint32_t incarnation)
 {
     if (d->is_hardware && mode != TSC_MODE_NEVER_EMULATE)
         return -EINVAL;
     switch (mode) {
-    case TSC_MODE_DEFAULT:
-        /* Emulation would be due where the TSC's rate is not that of the machine the guest came from. */
-        if (khz && khz != tsc_khz)
-            printk(LOG_WARN "Domain %u: its TSC ran at %u kHz, and runs at %lu kHz here\n", d->id, khz, tsc_khz);
-        break;
-    case TSC_MODE_NEVER_EMULATE: break;
+    case TSC_MODE_DEFAULT: d->tsc.ratio = tsc_ratio_for(d, khz); break;
+    case TSC_MODE_NEVER_EMULATE: d->tsc.ratio = 0; break;
     case TSC_MODE_ALWAYS_EMULATE: return -EOPNOTSUPP;
     default: return -EINVAL;
     }
@@ -210,6 +244,7 @@ int domain_set_tsc_info(struct domain *d, uint32_t mode, uint64_t elapsed_ns, ui
     d->tsc.khz = khz ? khz : tsc_khz;
     d->tsc.offset_ns = now() - (time_ns_t)elapsed_ns;
     d->tsc.incarnation = incarnation + 1;
+    domain_settings_changed(d);
     return 0;
 }
 
@@ -220,5 +255,5 @@ void domain_get_tsc_info(struct domain *d, uint32_t *mode, uint64_t *elapsed_ns,
     *mode = d->tsc.mode;
     *incarnation = d->tsc.incarnation;
     *elapsed_ns = keep ? (uint64_t)(now() - d->tsc.offset_ns) : 0;
-    *khz = keep ? (uint32_t)tsc_khz : 0;
+    *khz = keep ? (uint32_t)(d->tsc.khz ? d->tsc.khz : tsc_khz) : 0;
 }

@@ -6,6 +6,7 @@
 #include "../lib/string.h"
 #include "../mm/alloc.h"
 #include "../sched/sched.h"
+#include "domctl.h"
 #include "sysctl.h"
 
 static unsigned last_cpu(void)
@@ -180,29 +181,15 @@ long sysctl_get_cpu_policy(struct xen_sysctl *op, bool *back)
     struct xen_sysctl_cpu_policy *c = &op->u.cpu_policy;
     const struct cpu_policy *p = policy_system(c->index);
     bool hvm = c->index == XEN_SYSCTL_cpu_policy_hvm_max || c->index == XEN_SYSCTL_cpu_policy_hvm_default;
+    int rc;
 
     if (c->_rsvd || c->index > XEN_SYSCTL_cpu_policy_hvm_default)
         return -EINVAL;
     if (!p || (hvm && !hvm_guests_possible()))
         return -EOPNOTSUPP;
-    if (handle_is_null(c->leaves))
-        c->nr_leaves = POLICY_LEAVES_MAX;
-    else if (c->nr_leaves < p->nr_leaves)
-        return -ENOBUFS;
-    else if (copy_to_guest_bytes(handle_gva(c->leaves), p->leaf, p->nr_leaves * sizeof(p->leaf[0])))
-        return -EFAULT;
-    else
-        c->nr_leaves = p->nr_leaves;
-    if (handle_is_null(c->msrs))
-        c->nr_msrs = POLICY_MSRS_MAX;
-    else if (c->nr_msrs < p->nr_msrs)
-        return -ENOBUFS;
-    else if (copy_to_guest_bytes(handle_gva(c->msrs), p->msr, p->nr_msrs * sizeof(p->msr[0])))
-        return -EFAULT;
-    else
-        c->nr_msrs = p->nr_msrs;
-    *back = true;
-    return 0;
+    rc = cpu_policy_to_guest(p, handle_gva(c->leaves), &c->nr_leaves, handle_gva(c->msrs), &c->nr_msrs);
+    *back = !rc;
+    return rc;
 }
 
 /* PV guests' CPUID is neither made to fault nor masked by hardware. */

@@ -237,7 +237,7 @@ static void exit_rdtsc(struct vcpu *v, const struct vm_exit *exit)
 }
 
 /* #DB and #AC are intercepted because their delivery may raise them again without end; others the backend wants back. */
-static void exit_exception(struct vcpu *v, const struct vm_exit *exit)
+static void exit_exception(struct vcpu *v, struct vm_exit *exit)
 {
     struct hvm_event e = {
         .valid = true,
@@ -249,13 +249,15 @@ static void exit_exception(struct vcpu *v, const struct vm_exit *exit)
         .cr2 = exit->u.exc.cr2,
     };
 
+    if (e.vector == X86_TRAP_UD && hvm_foreign_insn(v, exit))
+        return;
     if (e.vector == X86_TRAP_DB)
         hvm_backend->set_dr(v, 6, hvm_backend->get_dr(v, 6) | exit->u.exc.dr6);
     hvm_inject_event(v, &e);
 }
 
 /* Only the kernel of a protected-mode guest makes hypercalls; others read -EPERM. */
-static void exit_hypercall(struct vcpu *v, const struct vm_exit *exit)
+void hvm_exit_hypercall(struct vcpu *v, const struct vm_exit *exit)
 {
     int mode = hvm_mode_bytes(v);
     unsigned len = exit_insn_len(v, exit);
@@ -366,7 +368,7 @@ void hvm_handle_exit(struct vcpu *v, struct vm_exit *exit)
     case VMEXIT_RDTSC: exit_rdtsc(v, exit); break;
     case VMEXIT_RDPMC: hvm_inject_exception(v, X86_TRAP_GP, 0, 0); break;
     case VMEXIT_EXCEPTION: exit_exception(v, exit); break;
-    case VMEXIT_HYPERCALL: exit_hypercall(v, exit); break;
+    case VMEXIT_HYPERCALL: hvm_exit_hypercall(v, exit); break;
     case VMEXIT_TASK_SWITCH: exit_task_switch(v, exit); break;
     case VMEXIT_INVLPG: exit_invlpg(v, exit); break;
     case VMEXIT_WBINVD: exit_skip(v, exit); break; /* caches are coherent: no device is passed through */

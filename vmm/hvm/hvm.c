@@ -109,7 +109,12 @@ static void hvm_domain_free(struct domain *d)
 
 /* -- time ---------------------------------------------------------------------------------------------------------- */
 time_ns_t hvm_guest_time(struct vcpu *v) { return now(); }
-uint64_t hvm_guest_tsc(struct vcpu *v) { return rdtsc() + v->hvm->tsc_offset; }
+static uint64_t hvm_guest_tsc_at(struct vcpu *v, uint64_t host_tsc)
+{
+    return domain_tsc_ticks(v->domain, host_tsc) + v->hvm->tsc_offset;
+}
+
+uint64_t hvm_guest_tsc(struct vcpu *v) { return hvm_guest_tsc_at(v, rdtsc()); }
 
 void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset)
 {
@@ -118,9 +123,12 @@ void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset)
     hvm_backend->set_tsc_offset(v, offset);
 }
 
-void hvm_set_guest_tsc(struct vcpu *v, uint64_t tsc) { hvm_set_tsc_offset(v, tsc - rdtsc()); }
+void hvm_set_guest_tsc_at(struct vcpu *v, uint64_t tsc, uint64_t host_tsc)
+{
+    hvm_set_tsc_offset(v, tsc - domain_tsc_ticks(v->domain, host_tsc));
+}
 
-static uint64_t hvm_guest_tsc_at(struct vcpu *v, uint64_t host_tsc) { return host_tsc + v->hvm->tsc_offset; }
+void hvm_set_guest_tsc(struct vcpu *v, uint64_t tsc) { hvm_set_guest_tsc_at(v, tsc, rdtsc()); }
 
 /* -- events -------------------------------------------------------------------------------------------------------- */
 static void hvm_event_pending(struct vcpu *v)
@@ -166,6 +174,7 @@ const struct guest_ops hvm_guest_ops = {
     .event_deliverable = hvm_event_deliverable,
     .nmi_pending = vcpu_kick,
     .guest_tsc = hvm_guest_tsc_at,
+    .settings_changed = hvm_settings_changed,
     .hypercall_page = hvm_fill_hypercall_page,
     .dump = hvm_dump,
     .mark_dirty = hvm_mark_dirty,

@@ -48,6 +48,7 @@ static enum param_use param_writable(uint32_t index)
     case HVM_PARAM_STORE_PFN:
     case HVM_PARAM_CONSOLE_PFN:
     case HVM_PARAM_ALTP2M: return PARAM_TOOLS;
+    case HVM_PARAM_ACPI_IOPORTS_LOCATION: return PARAM_GUEST; /* by firmware, once it has written the ACPI tables */
     case HVM_PARAM_PAGING_RING_PFN:
     case HVM_PARAM_MONITOR_RING_PFN:
     case HVM_PARAM_SHARING_RING_PFN: return PARAM_NONE;

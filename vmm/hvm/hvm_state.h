@@ -43,9 +43,17 @@ void hvm_load_dr(struct vcpu *v);
 /* Copies them from the CPU to v->dr. */
 void hvm_save_dr(struct vcpu *v);
 
+/* VMCALL or VMMCALL: exit says how long it is. */
+void hvm_exit_hypercall(struct vcpu *v, const struct vm_exit *exit);
+/* #UD in a guest from the other vendor's machine: true: it was an instruction of that vendor's, and is done. */
+bool hvm_foreign_insn(struct vcpu *v, struct vm_exit *exit);
 void hvm_fill_hypercall_page(struct domain *d, void *page);
 
 void hvm_set_tsc_offset(struct vcpu *v, uint64_t offset);
+/* Such that the guest's TSC is tsc when this CPU's is host_tsc. */
+void hvm_set_guest_tsc_at(struct vcpu *v, uint64_t tsc, uint64_t host_tsc);
+/* After a change of the domain's CPU policy or of its TSC's rate. */
+void hvm_settings_changed(struct vcpu *v);
 
 /* All ones in the low bytes of a register. */
 static inline uint64_t bytes_mask(unsigned bytes) { return bytes >= 8 ? ~0UL : (1UL << (8 * bytes)) - 1; }

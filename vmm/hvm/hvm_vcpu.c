@@ -2,6 +2,7 @@
 /* vCPUs of HVM domains: creation, reset and start-up, their contexts, scheduling, and the run loop. */
 #include "../cpu/asm.h"
 #include "../cpu/fpu.h"
+#include "../cpu/policy.h"
 #include "../cpu/regs.h"
 #include "../lib/string.h"
 #include "../mm/alloc.h"
@@ -87,9 +88,17 @@ int hvm_vcpu_create(struct vcpu *v)
     h->vmce.caps = 2; /* two banks, which never hold anything */
     hvm_vcpu_reset_state(v);
     hvm_set_tsc_offset(v, -hvm_dom(v->domain)->tsc_base);
-    if (v->domain->tsc.mode == 1)
-        hvm_backend->intercept_rdtsc(v, true);
+    hvm_settings_changed(v);
     return 0;
+}
+
+/* The TSC's reads exit where its rate is not the machine's; #UD, where an instruction may be the other vendor's. */
+void hvm_settings_changed(struct vcpu *v)
+{
+    if (!v->hvm)
+        return;
+    hvm_backend->intercept_rdtsc(v, v->domain->tsc.ratio);
+    hvm_backend->set_exception_intercepts(v, policy_is_foreign(v->domain) ? BIT(X86_TRAP_UD) : 0);
 }
 
 void hvm_vcpu_free(struct vcpu *v)

@@ -108,7 +108,7 @@ static int cpu_save(struct vcpu *v, struct hvm_save_buf *b)
 #define SAVE(msr, name) c.name = hvm_backend->get_msr(v, msr);
     FOR_EACH_MSR(SAVE)
 #undef SAVE
-    c.tsc = hvm_dom(v->domain)->sync_tsc + v->hvm->tsc_offset;
+    c.tsc = v->ops->guest_tsc(v, hvm_dom(v->domain)->sync_tsc);
     save_event(v, &c);
     return hvm_save_put(b, HVM_SAVE_CODE(CPU), (uint16_t)v->id, &c, sizeof(c));
 }
@@ -194,7 +194,7 @@ static int cpu_load(struct domain *d, unsigned instance, const void *body, uint3
         hvm_fpu_legacy_changed(v->fpu);
     }
     if (c.tsc)
-        hvm_set_tsc_offset(v, c.tsc - hvm_dom(d)->sync_tsc);
+        hvm_set_guest_tsc_at(v, c.tsc, hvm_dom(d)->sync_tsc);
     v->hvm->pending = event_of(&c);
     v->is_initialised = true;
     clear_bit(VPF_down, &v->pause_flags);
