@@ -51,7 +51,7 @@ static const struct control_group groups[] = {
          PROC_NMI_WINDOW,
      offsetof(struct vmx_caps, proc)},
     {MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_EPT | PROC2_VPID | PROC2_UNRESTRICTED_GUEST,
-     PROC2_WBINVD | PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_PAUSE_LOOP, 0,
+     PROC2_WBINVD | PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_PAUSE_LOOP | PROC2_TSC_SCALING, 0,
      offsetof(struct vmx_caps, proc2)},
     {MSR_IA32_VMX_TRUE_EXIT_CTLS, EXIT_SAVE_DEBUG | EXIT_HOST_64BIT | EXIT_LOAD_PAT | EXIT_LOAD_EFER, 0, EXIT_SAVE_EFER,
      offsetof(struct vmx_caps, exit)},

@@ -51,6 +51,17 @@ void vmx_allow_dr(struct vcpu *v, bool allow)
     vmx_set_proc(v, PROC_MOV_DR, !allow);
 }
 
+/* The multiplier is 16.48: 25.6.5. v does not run. */
+bool vmx_set_tsc_ratio(struct vcpu *v, uint64_t ratio)
+{
+    bool fits = !(ratio >> 48);
+
+    if (!(vmx_caps.proc2 & PROC2_TSC_SCALING))
+        return false;
+    vmx_write(v, TSC_MULTIPLIER, ratio && fits ? ratio << 16 : 1UL << 48);
+    return fits;
+}
+
 /* Written at the next entry: v may be running elsewhere. */
 void vmx_set_tsc_offset(struct vcpu *v, uint64_t offset)
 {

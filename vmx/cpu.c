@@ -45,6 +45,7 @@ static const struct hvm_backend vmx_backend_template = {
     .update_tpr_shadow = vmx_update_tpr_shadow,
     .tpr_shadow = vmx_tpr_shadow,
     .set_tsc_offset = vmx_set_tsc_offset,
+    .set_tsc_ratio = vmx_set_tsc_ratio,
     .set_exception_intercepts = vmx_set_exception_intercepts,
     .intercept_msr = vmx_intercept_msr,
     .intercept_rdtsc = vmx_intercept_rdtsc,
@@ -93,9 +94,10 @@ const struct hvm_backend *vmx_probe(void)
     vmx_backend.npt_1g = vmx_caps.ept_1g;
     /* CR4.VMXE cannot be cleared while VMX is on, and who writes CR4 starts from this: SDM 3C, 24.8. */
     mmu_cr4_features |= CR4_VMXE;
-    printk(LOG_INFO "vmx: EPT, VPID, unrestricted guest%s%s%s\n", vmx_caps.proc2 & PROC2_XSAVES ? ", XSAVES" : "",
+    printk(LOG_INFO "vmx: EPT, VPID, unrestricted guest%s%s%s%s\n", vmx_caps.proc2 & PROC2_XSAVES ? ", XSAVES" : "",
            vmx_caps.proc2 & PROC2_INVPCID ? ", INVPCID" : "",
-           vmx_caps.proc2 & PROC2_PAUSE_LOOP ? ", PAUSE-loop exits" : "");
+           vmx_caps.proc2 & PROC2_PAUSE_LOOP ? ", PAUSE-loop exits" : "",
+           vmx_caps.proc2 & PROC2_TSC_SCALING ? ", TSC scaling" : "");
     return &vmx_backend;
 }
 

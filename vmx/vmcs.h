@@ -27,6 +27,7 @@ enum vmcs_field {
     VIRTUAL_APIC_PAGE_ADDR = 0x2012,
     EPT_POINTER = 0x201a,
     XSS_EXIT_BITMAP = 0x202c,
+    TSC_MULTIPLIER = 0x2032,
     GUEST_PHYSICAL_ADDRESS = 0x2400,
     VMCS_LINK_POINTER = 0x2800,
     GUEST_IA32_DEBUGCTL = 0x2802,
@@ -141,6 +142,7 @@ enum vmcs_field {
 #define PROC2_PAUSE_LOOP BIT(10)
 #define PROC2_INVPCID BIT(12)
 #define PROC2_XSAVES BIT(20)
+#define PROC2_TSC_SCALING BIT(25)
 
 /* VM-exit controls: 25.7.1 */
 #define EXIT_SAVE_DEBUG BIT(2)

@@ -70,6 +70,7 @@ void vmx_intercept_rdtsc(struct vcpu *v, bool on);
 void vmx_allow_dr(struct vcpu *v, bool allow);
 void vmx_single_step(struct vcpu *v, bool on);
 void vmx_set_tsc_offset(struct vcpu *v, uint64_t offset);
+bool vmx_set_tsc_ratio(struct vcpu *v, uint64_t ratio);
 void vmx_dump(struct vcpu *v);
 
 /* state.c */

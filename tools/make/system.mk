@@ -3,7 +3,7 @@ IMAGES := $(or $(POLDER_IMAGES),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/polder)
 
 # An image that was being built when make was stopped is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: setup images test-images test test-svm test-vmx test-vmx-full bench run
+.PHONY: setup images test-images test test-svm test-vmx test-vmx-full test-crossing bench run
 setup: ## install the Debian packages that building and testing need
 	tools/setup
 
@@ -37,6 +37,9 @@ test-vmx: hypervisor images ## system tests on VT-x (Bochs), the short list
 
 test-vmx-full: hypervisor images ## ... and the long ones
 	$(PYTEST) tests/system --vendor intel --full
+
+test-crossing: hypervisor images ## guests that are saved on SVM go on under VT-x, and come back
+	$(PYTEST) tests/system/test_crossing.py --vendor intel --full
 
 bench: hypervisor images ## time Polder beside Xen 4.17 in the same emulator (BENCH='--rounds 1 --rows hvm')
 	POLDER_BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py $(BENCH)

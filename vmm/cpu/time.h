@@ -14,7 +14,7 @@ time_ns_t now(void); /* nanoseconds since boot, monotonic over all CPUs */
 uint64_t tsc_to_ns(uint64_t ticks);
 uint64_t ns_to_tsc(uint64_t ns);
 uint64_t ticks_to_ns(uint64_t ticks, uint64_t khz); /* of a clock of another rate */
-time_ns_t tsc_to_system_time(uint64_t tsc); /* of the TSC value on this CPU */
+time_ns_t tsc_to_system_time(uint64_t tsc);         /* of the TSC value on this CPU */
 /* Multiplier and shift as in vcpu_time_info: ns = (ticks << shift) * mul >> 32. */
 void tsc_scale(uint32_t *mul, int8_t *shift);
 void tsc_scale_of(uint64_t khz, uint32_t *mul, int8_t *shift);

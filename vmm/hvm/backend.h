@@ -167,7 +167,7 @@ struct hvm_backend {
     const char *name; /* "SVM", "VT-x" */
     enum npt_format npt_format;
     bool npt_2m, npt_1g;
-    bool tsc_scaling, apicv;
+    bool apicv;
     unsigned caps_shown; /* printed at boot */
 
     int (*cpu_enable)(void); /* on each CPU, as it comes up; 0 or -errno (HVM is then off) */
@@ -224,6 +224,9 @@ struct hvm_backend {
     uint8_t (*tpr_shadow)(struct vcpu *v);
 
     void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
+    /* The guest's ticks for one of the machine's, 32.32, before the offset is added; 0: the same. False: too large. NULL:
+     * the CPU does not scale. In both cases the core lets RDTSC exit. */
+    bool (*set_tsc_ratio)(struct vcpu *v, uint64_t ratio);
     void (*set_exception_intercepts)(struct vcpu *v, uint32_t bitmap);
     void (*intercept_msr)(struct vcpu *v, uint32_t msr, bool read, bool write);
     void (*intercept_rdtsc)(struct vcpu *v, bool on);

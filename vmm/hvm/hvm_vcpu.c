@@ -92,12 +92,16 @@ int hvm_vcpu_create(struct vcpu *v)
     return 0;
 }
 
-/* The TSC's reads exit where its rate is not the machine's; #UD, where an instruction may be the other vendor's. */
+/* The TSC's reads exit where the CPU cannot give them the guest's rate; #UD, where an instruction may be the other vendor's. */
 void hvm_settings_changed(struct vcpu *v)
 {
+    uint64_t ratio = v->domain->tsc.ratio;
+    bool scaled;
+
     if (!v->hvm)
         return;
-    hvm_backend->intercept_rdtsc(v, v->domain->tsc.ratio);
+    scaled = hvm_backend->set_tsc_ratio && hvm_backend->set_tsc_ratio(v, ratio);
+    hvm_backend->intercept_rdtsc(v, ratio && !scaled);
     hvm_backend->set_exception_intercepts(v, policy_is_foreign(v->domain) ? BIT(X86_TRAP_UD) : 0);
 }
 

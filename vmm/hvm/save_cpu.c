@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Save records of a vCPU itself: registers, extended state, MSRs, MTRRs, TSC adjustment, machine check. */
 #include "../cpu/fpu.h"
+#include "../cpu/policy.h"
 #include "../cpu/regs.h"
 #include "../lib/string.h"
 #include "../mm/alloc.h"
 #include "../mm/pgtable.h"
 #include "../sched/sched.h"
 #include "hvm_state.h"
+#include <xen/arch-x86/cpufeatureset.h>
 
 /* -- registers ----------------------------------------------------------------------------------------------------- */
 /* Segments' attributes in records are packed as in a VMCB. */
@@ -213,7 +215,8 @@ static int xsave_save(struct vcpu *v, struct hvm_save_buf *b)
     struct hvm_hw_cpu_xsave *x;
     int rc;
 
-    if (!xfeature_mask || test_bit(VPF_down, &v->pause_flags))
+    /* The rest is in the CPU's record; this one a CPU without XSAVE could not take. */
+    if (!xfeature_mask || !policy_has(v->domain, XEN_X86_FEATURE_XSAVE) || test_bit(VPF_down, &v->pause_flags))
         return 0;
     x = xzalloc_bytes(len);
     if (!x)

@@ -63,7 +63,8 @@ static void vlapic_start_deadline(struct vlapic *l)
     uint64_t tsc = hvm_guest_tsc(l->v);
 
     if (l->hw.tdt_msr)
-        vlapic_timer_arm(l, now() + (l->hw.tdt_msr > tsc ? (time_ns_t)domain_tsc_to_ns(l->v->domain, l->hw.tdt_msr - tsc) : 0));
+        vlapic_timer_arm(
+            l, now() + (l->hw.tdt_msr > tsc ? (time_ns_t)domain_tsc_to_ns(l->v->domain, l->hw.tdt_msr - tsc) : 0));
 }
 
 void vlapic_timer_start(struct vlapic *l)
