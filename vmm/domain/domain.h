@@ -234,6 +234,7 @@ struct domain {
         struct evtchn **bucket;
         struct evtchn *spare;     /* the next bucket, allocated ahead */
         unsigned max_port, valid; /* ports allocated are below valid */
+        uint32_t first_free;      /* all below it are in use; 0: not known */
         const struct evtchn_port_ops *ops;
         struct evtchn_fifo *fifo;
     } evtchn;

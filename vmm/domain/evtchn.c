@@ -102,16 +102,21 @@ static int evtchn_add_bucket(struct domain *d)
 static int evtchn_alloc_port(struct domain *d, struct evtchn **out)
 {
     unsigned max = evtchn_max_ports(d);
+    uint32_t first = 0;
     struct evtchn *chn;
     int ret;
 
     if (d->dying)
         return -EINVAL;
-    for (uint32_t port = 1; port < max; port++) {
+    for (uint32_t port = MAX(d->evtchn.first_free, 1U); port < max; port++) {
         if (port >= d->evtchn.valid && (ret = evtchn_add_bucket(d)))
             return ret;
         chn = evtchn_from_port(d, port);
-        if (chn->state != ECS_FREE || (d->evtchn.ops->is_busy && d->evtchn.ops->is_busy(d, port)))
+        if (chn->state != ECS_FREE)
+            continue;
+        if (!first)
+            d->evtchn.first_free = first = port;
+        if (d->evtchn.ops->is_busy && d->evtchn.ops->is_busy(d, port))
             continue;
         chn->notify_vcpu = 0;
         chn->xen_fn = NULL;
@@ -129,6 +134,7 @@ static void evtchn_free_port(struct domain *d, struct evtchn *chn)
     chn->state = ECS_FREE;
     chn->notify_vcpu = 0;
     chn->xen_fn = NULL;
+    d->evtchn.first_free = MIN(d->evtchn.first_free, chn->port);
 }
 
 /* -- delivery ----------------------------------------------------------------------------------------------------- */
