@@ -241,7 +241,7 @@ int domain_set_tsc_info(struct domain *d, uint32_t mode, uint64_t elapsed_ns, ui
     default: return -EINVAL;
     }
     d->tsc.mode = mode;
-    d->tsc.khz = khz ? khz : tsc_khz;
+    d->tsc.khz = d->tsc.ratio ? khz : tsc_khz; /* what it runs at from now on */
     d->tsc.offset_ns = now() - (time_ns_t)elapsed_ns;
     d->tsc.incarnation = incarnation + 1;
     domain_settings_changed(d);
