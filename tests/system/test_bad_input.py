@@ -46,13 +46,13 @@ def test_dom0_kernel_that_is_cut_off(machine, images, tmp_path):
     bad = tmp_path / "vmlinuz"
     with open(os.path.join(images, "vmlinuz"), "rb") as f:
         bad.write_bytes(f.read(3000000))
-    dies(machine, "bad-cut", r"Dom0's kernel \(module 0, 3000000 bytes\): .*", kernel=str(bad))
+    dies(machine, "bad-cut", r"Dom0's kernel \(module 0, 3000000 bytes\): [^\n]+", kernel=str(bad))
 
 
 def test_dom0_kernel_that_is_no_kernel(machine, tmp_path):
     bad = tmp_path / "vmlinuz"
     bad.write_bytes(b"This is not a kernel.\n" * 1000)
-    dies(machine, "bad-text", r"Dom0's kernel \(module 0, 22000 bytes\): .*", kernel=str(bad))
+    dies(machine, "bad-text", r"Dom0's kernel \(module 0, 22000 bytes\): [^\n]+", kernel=str(bad))
 
 
 def test_dom0_kernel_without_notes(machine, tiny):
