@@ -57,6 +57,8 @@ static bool do_syscall(struct vcpu *v)
         v->regs.rip = (uint32_t)star;
     }
     v->regs.rflags |= BIT(1);
+    if (hvm_backend->interrupt_shadow(v)) /* with IF masked, an entry would refuse that of STI */
+        hvm_backend->set_interrupt_shadow(v, 0);
     set_flat(v, SEG_CS, cs, lma ? ATTR_CODE_64 : ATTR_CODE_32);
     set_flat(v, SEG_SS, (uint16_t)(cs + 8), ATTR_DATA);
     return true;
