@@ -4,6 +4,7 @@
  * and some must be off.  Intel SDM 3D, appendix A "VMX Capability Reporting Facility".
  */
 #include "../vmm/cpu/asm.h"
+#include "../vmm/hvm/backend.h"
 #include "caps.h"
 
 #define MSR_IA32_VMX_BASIC 0x480
@@ -34,6 +35,9 @@
 #define VPID_INVVPID_CONTEXT BIT(41)
 #define VPID_INVVPID_ALL BIT(42)
 
+/* All of them or none. */
+#define APIC_CONTROLS (PROC2_APIC_ACCESSES | PROC2_X2APIC | PROC2_APIC_REGISTERS | PROC2_VIRTUAL_INTERRUPTS)
+
 struct control_group {
     uint32_t msr;
     uint32_t required, wanted, must_clear;
@@ -50,9 +54,10 @@ static const struct control_group groups[] = {
      PROC_INVLPG | PROC_CR3_LOAD | PROC_CR3_STORE | PROC_CR8_LOAD | PROC_CR8_STORE | PROC_INTERRUPT_WINDOW |
          PROC_NMI_WINDOW,
      offsetof(struct vmx_caps, proc)},
+    /* Of APIC_CONTROLS, which of two modes is on differs by vCPU. */
     {MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_EPT | PROC2_VPID | PROC2_UNRESTRICTED_GUEST,
-     PROC2_WBINVD | PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_PAUSE_LOOP | PROC2_TSC_SCALING, 0,
-     offsetof(struct vmx_caps, proc2)},
+     PROC2_WBINVD | PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_PAUSE_LOOP | PROC2_TSC_SCALING | APIC_CONTROLS,
+     0, offsetof(struct vmx_caps, proc2)},
     {MSR_IA32_VMX_TRUE_EXIT_CTLS, EXIT_SAVE_DEBUG | EXIT_HOST_64BIT | EXIT_LOAD_PAT | EXIT_LOAD_EFER, 0, EXIT_SAVE_EFER,
      offsetof(struct vmx_caps, exit)},
     {MSR_IA32_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0, ENTRY_IA32E_MODE,
@@ -103,6 +108,12 @@ static const char *read_ept_caps(struct vmx_caps *caps)
     return NULL;
 }
 
+static void choose_apicv(struct vmx_caps *caps)
+{
+    caps->apicv = hvm_apicv_allowed && (caps->proc2 & APIC_CONTROLS) == APIC_CONTROLS;
+    caps->proc2 &= ~(caps->apicv ? PROC2_APIC_ACCESSES | PROC2_X2APIC : APIC_CONTROLS);
+}
+
 const char *vmx_read_caps(struct vmx_caps *caps)
 {
     uint64_t basic = rdmsr(MSR_IA32_VMX_BASIC);
@@ -118,6 +129,7 @@ const char *vmx_read_caps(struct vmx_caps *caps)
         if (missing)
             return missing;
     }
+    choose_apicv(caps);
     caps->timer_shift = rdmsr(MSR_IA32_VMX_MISC) & 0x1f;
     caps->cr0_fixed0 = rdmsr(MSR_IA32_VMX_CR0_FIXED0);
     caps->cr0_fixed1 = rdmsr(MSR_IA32_VMX_CR0_FIXED1);

@@ -11,6 +11,7 @@ struct vmx_caps {
     uint64_t cr0_fixed0, cr0_fixed1; /* bits that must be 1; bits that may be 1 */
     uint64_t cr4_fixed0, cr4_fixed1;
     unsigned timer_shift; /* the preemption timer counts in 2^this TSC ticks */
+    bool apicv;           /* APIC-register virtualisation and virtual-interrupt delivery are used */
     bool ept_2m, ept_1g, invept_context, invvpid_context;
 };
 extern struct vmx_caps vmx_caps; /* the boot CPU's, which the others must equal */

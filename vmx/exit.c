@@ -177,6 +177,15 @@ void vmx_decode_exit(struct vcpu *v, struct vm_exit *exit)
     case VMX_EXIT_MONITOR_TRAP: exit->reason = VMEXIT_SINGLE_STEP; break;
     case VMX_EXIT_PAUSE: exit->reason = VMEXIT_PAUSE; break;
     case VMX_EXIT_TPR: exit->reason = VMEXIT_TPR; break;
+    case VMX_EXIT_APIC_ACCESS: exit->reason = VMEXIT_APIC_ACCESS; break;
+    case VMX_EXIT_APIC_WRITE:
+        exit->reason = VMEXIT_APIC_WRITE;
+        exit->u.apic.offset = vmread(EXIT_QUALIFICATION) & 0xfff;
+        break;
+    case VMX_EXIT_EOI:
+        exit->reason = VMEXIT_APIC_EOI;
+        exit->u.apic.vector = (uint8_t)vmread(EXIT_QUALIFICATION);
+        break;
     case VMX_EXIT_EPT_VIOLATION: vmx_decode_npf(v, exit); break;
     case VMX_EXIT_XSETBV: exit->reason = VMEXIT_XSETBV; break;
     case VMX_EXIT_GETSEC:

@@ -9,7 +9,7 @@
 
 /* Exceptions that push an error code; here only these may, and they must. */
 #define ERROR_CODE_VECTORS (X86_TRAP_HAVE_EC & ~BIT(21))
-#define VTPR 0x80 /* in the virtual-APIC page */
+#define VTPR 0x80 /* in the APIC's page */
 
 static void set_interruptibility(struct vcpu *v, uint32_t clear, uint32_t set)
 {
@@ -113,16 +113,15 @@ void vmx_interrupt_window(struct vcpu *v, bool on) { vmx_set_proc(v, PROC_INTERR
 void vmx_nmi_window(struct vcpu *v, bool on) { vmx_set_proc(v, PROC_NMI_WINDOW, on); }
 
 /* -- the task priority -------------------------------------------------------------------------------------------- */
-/* The guest's CR8 is in the virtual-APIC page: 30.1.1 "Virtualized APIC Registers". v is current. */
+/* The guest's CR8 is in the vlapic's page itself: 30.1.1 "Virtualized APIC Registers". v is current. */
 void vmx_update_tpr_shadow(struct vcpu *v, uint8_t tpr, uint8_t threshold)
 {
     struct vmx_vcpu *s = vmx_of(v);
 
-    s->vapic[VTPR] = tpr;
     if (threshold == s->tpr_threshold)
         return;
     s->tpr_threshold = threshold;
     vmwrite(TPR_THRESHOLD, threshold);
 }
 
-uint8_t vmx_tpr_shadow(struct vcpu *v) { return vmx_of(v)->vapic[VTPR]; }
+uint8_t vmx_tpr_shadow(struct vcpu *v) { return ((uint8_t *)hvm_apic_page(v))[VTPR]; }

@@ -99,7 +99,7 @@ static void init_host_state(void)
     vmwrite(HOST_RIP, (uint64_t)vmx_exit_point);
 }
 
-static void init_guest_state(struct vmx_vcpu *s)
+static void init_guest_state(struct vcpu *v, struct vmx_vcpu *s)
 {
     vmwrite(VMCS_LINK_POINTER, ~0UL);
     vmwrite(GUEST_IA32_DEBUGCTL, 0);
@@ -111,7 +111,7 @@ static void init_guest_state(struct vmx_vcpu *s)
     vmwrite(GUEST_SYSENTER_EIP, 0);
     vmwrite(GUEST_DR7, DR7_RESET);
     vmwrite(VIRTUAL_PROCESSOR_ID, s->vpid);
-    vmwrite(VIRTUAL_APIC_PAGE_ADDR, virt_to_paddr(s->vapic));
+    vmwrite(VIRTUAL_APIC_PAGE_ADDR, virt_to_paddr(hvm_apic_page(v)));
     vmwrite(MSR_BITMAP, virt_to_paddr(s->msr_bitmap));
 }
 
@@ -119,8 +119,7 @@ static int vmx_vcpu_alloc(struct vmx_vcpu *s)
 {
     s->vmcs = alloc_zeroed_page();
     s->msr_bitmap = alloc_zeroed_page();
-    s->vapic = alloc_zeroed_page();
-    if (!s->vmcs || !s->msr_bitmap || !s->vapic)
+    if (!s->vmcs || !s->msr_bitmap)
         return -ENOMEM;
     s->vmcs_pa = virt_to_paddr(s->vmcs);
     *(uint32_t *)s->vmcs = vmx_caps.revision;
@@ -146,8 +145,9 @@ int vmx_vcpu_init(struct vcpu *v)
     vmx_init_msr_bitmap(v);
     flags = vmx_vmcs_enter(v);
     init_host_state();
-    init_guest_state(s);
+    init_guest_state(v, s);
     vmx_init_controls(v);
+    vmx_init_apicv(v);
     vmwrite(EPT_POINTER, ((struct vmx_domain *)v->domain->hvm->backend)->eptp);
     vmx_vmcs_exit(v, flags);
     return 0;
@@ -165,8 +165,6 @@ void vmx_vcpu_free(struct vcpu *v)
         free_xenheap_pages(s->vmcs, 0);
     if (s->msr_bitmap)
         free_xenheap_pages(s->msr_bitmap, 0);
-    if (s->vapic)
-        free_xenheap_pages(s->vapic, 0);
     xfree(s);
     v->hvm->backend = NULL;
 }

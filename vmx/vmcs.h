@@ -13,7 +13,8 @@
 enum vmcs_field {
     /* 16 bits */
     VIRTUAL_PROCESSOR_ID = 0x0000,
-    GUEST_ES_SELECTOR = 0x0800, /* CS, SS, DS, FS, GS, LDTR, TR follow, each 2 higher: enum hvm_segment */
+    GUEST_INTERRUPT_STATUS = 0x0810, /* RVI in bits 7:0, SVI in 15:8 */
+    GUEST_ES_SELECTOR = 0x0800,      /* CS, SS, DS, FS, GS, LDTR, TR follow, each 2 higher: enum hvm_segment */
     HOST_ES_SELECTOR = 0x0c00,
     HOST_CS_SELECTOR = 0x0c02,
     HOST_SS_SELECTOR = 0x0c04,
@@ -25,7 +26,9 @@ enum vmcs_field {
     MSR_BITMAP = 0x2004,
     TSC_OFFSET = 0x2010,
     VIRTUAL_APIC_PAGE_ADDR = 0x2012,
+    APIC_ACCESS_ADDR = 0x2014,
     EPT_POINTER = 0x201a,
+    EOI_EXIT_BITMAP0 = 0x201c, /* and three more, each 2 higher */
     XSS_EXIT_BITMAP = 0x202c,
     TSC_MULTIPLIER = 0x2032,
     GUEST_PHYSICAL_ADDRESS = 0x2400,
@@ -139,6 +142,8 @@ enum vmcs_field {
 #define PROC2_VPID BIT(5)
 #define PROC2_WBINVD BIT(6)
 #define PROC2_UNRESTRICTED_GUEST BIT(7)
+#define PROC2_APIC_REGISTERS BIT(8)
+#define PROC2_VIRTUAL_INTERRUPTS BIT(9)
 #define PROC2_PAUSE_LOOP BIT(10)
 #define PROC2_INVPCID BIT(12)
 #define PROC2_XSAVES BIT(20)
@@ -206,6 +211,8 @@ enum vmx_exit_reason {
     VMX_EXIT_MONITOR = 39,
     VMX_EXIT_PAUSE = 40,
     VMX_EXIT_TPR = 43,
+    VMX_EXIT_APIC_ACCESS = 44,
+    VMX_EXIT_EOI = 45,
     VMX_EXIT_EPT_VIOLATION = 48,
     VMX_EXIT_EPT_MISCONFIG = 49,
     VMX_EXIT_INVEPT = 50,
@@ -214,6 +221,7 @@ enum vmx_exit_reason {
     VMX_EXIT_INVVPID = 53,
     VMX_EXIT_WBINVD = 54,
     VMX_EXIT_XSETBV = 55,
+    VMX_EXIT_APIC_WRITE = 56,
     VMX_EXIT_INVPCID = 58,
     VMX_EXIT_VMFUNC = 59,
 };

@@ -22,7 +22,6 @@ struct vmx_vcpu {
     void *vmcs;
     paddr_t vmcs_pa;
     uint8_t *msr_bitmap;
-    uint8_t *vapic;    /* virtual-APIC page: only its TPR is used */
     spinlock_t lock;   /* its VMCS is loaded for a while by someone else than v */
     bool launched;     /* [v] since VMCLEAR */
     unsigned last_cpu; /* [v] where its translations may be cached under its VPID */
@@ -106,6 +105,12 @@ void vmx_update_tpr_shadow(struct vcpu *v, uint8_t tpr, uint8_t threshold);
 uint8_t vmx_tpr_shadow(struct vcpu *v);
 void vmx_decode_idt_vectoring(struct vcpu *v, struct hvm_event *e);
 void vmx_fix_pending_debug(void);
+
+/* apicv.c */
+void vmx_init_apicv(struct vcpu *v);
+void vmx_set_apic_mode(struct vcpu *v, enum hvm_apic_mode mode);
+void vmx_set_virtual_interrupts(struct vcpu *v, uint8_t irr, uint8_t isr);
+void vmx_set_eoi_exits(struct vcpu *v, const uint64_t vectors[4]);
 
 /* ept.c */
 int vmx_alloc_vpid(uint16_t *vpid);

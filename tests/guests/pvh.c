@@ -2,7 +2,7 @@
 /*
  * A tiny PVH guest that checks what the hypervisor shows it, one line for each
  * check ("ok NAME" or "FAILED NAME ..."), and powers off.  Built as Dom0
- * (dom0=pvh) or as a PVH guest; the command line may name checks to run.
+ * (dom0=pvh) or as a PVH guest; with "stay" on its command line it stays instead.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -111,13 +111,25 @@ static void check(const char *name, bool ok, uint64_t detail)
     print("\n");
 }
 
+/* -- the local APIC --------------------------------------------------------------------------------------------------- */
+static bool x2apic;
+
+static void apic_write(unsigned reg, uint32_t v)
+{
+    if (x2apic)
+        wrmsr(0x800 + (reg >> 4), v);
+    else
+        lapic[reg / 4] = v;
+}
+static uint32_t apic_read(unsigned reg) { return x2apic ? (uint32_t)rdmsr(0x800 + (reg >> 4)) : lapic[reg / 4]; }
+
 /* -- traps ------------------------------------------------------------------------------------------------------------ */
 void trap(struct frame *f)
 {
     seen[f->vector]++;
     if (f->vector >= 32) {
         if (f->vector == 0xf0 || f->vector == 0xf2)
-            lapic[0xb0 / 4] = 0;
+            apic_write(0xb0, 0);
         if (f->vector == 0xf1)
             shared->vcpu_info[0].evtchn_upcall_pending = 0;
         return;
@@ -242,37 +254,81 @@ static void check_io(void)
     check("tsc-rises", after > before, after);
 }
 
-static void check_lapic(void)
+static void take_interrupts(void) { __asm__ volatile("sti; nop; nop; cli" ::: "memory"); }
+
+static void check_mode(const char *const name[9])
 {
+    const unsigned self = 0x400f2; /* ICR: fixed, to itself */
     uint64_t n = seen[0xf0];
 
-    check("lapic-version", (lapic[0x30 / 4] & 0xff) == 0x14, lapic[0x30 / 4]);
-    lapic[0xf0 / 4] = 0x1ff;
-    lapic[0x3e0 / 4] = 0xb; /* divide by 1 */
-    lapic[0x320 / 4] = 0xf0;
-    lapic[0x380 / 4] = 100000; /* a millisecond */
+    check(name[0], (apic_read(0x30) & 0xff) == 0x14, apic_read(0x30));
+    apic_write(0xf0, 0x1ff);
+    apic_write(0x3e0, 0xb); /* divide by 1 */
+    apic_write(0x320, 0xf0);
+    apic_write(0x380, 10000000);
+    check(name[1], apic_read(0x380) == 10000000 && apic_read(0x390) - 1 < 10000000 - 1, apic_read(0x390));
+    apic_write(0x380, 100000); /* a millisecond */
     for (unsigned i = 0; i < 100 && seen[0xf0] == n; i++)
         __asm__ volatile("sti; hlt; cli" ::: "memory");
-    check("lapic-timer", seen[0xf0] == n + 1, seen[0xf0]);
+    check(name[2], seen[0xf0] == n + 1, seen[0xf0]);
     n = seen[0xf2];
-    lapic[0x300 / 4] = 0x400f2; /* fixed, to itself */
-    __asm__ volatile("sti; nop; nop; cli" ::: "memory");
-    check("lapic-self-ipi", seen[0xf2] == n + 1, seen[0xf2]);
+    apic_write(0x300, self);
+    take_interrupts();
+    check(name[3], seen[0xf2] == n + 1, seen[0xf2]);
     /* With IF clear it waits. */
     n = seen[0xf2];
-    lapic[0x300 / 4] = 0x400f2;
+    apic_write(0x300, self);
     (void)inb(0x5a5);
-    check("interrupts-wait-for-if", seen[0xf2] == n, seen[0xf2]);
-    __asm__ volatile("sti; nop; nop; cli" ::: "memory");
-    check("interrupts-come-with-if", seen[0xf2] == n + 1, seen[0xf2]);
+    check(name[4], seen[0xf2] == n && (apic_read(0x270) & 1 << 18), seen[0xf2]);
+    take_interrupts();
+    check(name[5], seen[0xf2] == n + 1, seen[0xf2]);
     /* And for the TPR. */
     n = seen[0xf2];
-    lapic[0x80 / 4] = 0xf0;
-    lapic[0x300 / 4] = 0x400f2;
-    __asm__ volatile("sti; nop; nop; cli" ::: "memory");
-    check("interrupts-wait-for-tpr", seen[0xf2] == n, seen[0xf2]);
+    apic_write(0x80, 0xf0);
+    apic_write(0x300, self);
+    take_interrupts();
+    check(name[6], seen[0xf2] == n && apic_read(0x80) == 0xf0 && apic_read(0xa0) == 0xf0, seen[0xf2]);
     __asm__ volatile("sti; mov %0, %%cr8; nop; nop; cli" ::"r"(0UL) : "memory");
-    check("interrupts-come-with-cr8", seen[0xf2] == n + 1, seen[0xf2]);
+    check(name[7], seen[0xf2] == n + 1, seen[0xf2]);
+    n = seen[0xf2];
+    apic_write(0x80, 0xf0);
+    apic_write(0x300, self);
+    __asm__ volatile("sti" ::: "memory");
+    for (unsigned i = 0; i < 500; i++) /* each lets it in or holds it back: the exits they make are counted */
+        apic_write(0x80, 0);
+    __asm__ volatile("cli" ::: "memory");
+    check(name[8], seen[0xf2] == n + 1 && !(apic_read(0x170) & 1 << 18), seen[0xf2]);
+}
+
+static void check_lapic(void)
+{
+    static const char *const xapic_names[] = {
+        "lapic-version", "lapic-count", "lapic-timer", "lapic-self-ipi", "interrupts-wait-for-if",
+        "interrupts-come-with-if", "interrupts-wait-for-tpr", "interrupts-come-with-cr8", "interrupts-come-with-tpr"};
+    static const char *const x2apic_names[] = {
+        "x2apic-version", "x2apic-count", "x2apic-timer", "x2apic-self-ipi", "x2apic-interrupts-wait-for-if",
+        "x2apic-interrupts-come-with-if", "x2apic-interrupts-wait-for-tpr", "x2apic-interrupts-come-with-cr8",
+        "x2apic-interrupts-come-with-tpr"};
+    uint64_t n;
+    uint32_t r[4];
+    int got;
+
+    check_mode(xapic_names);
+    cpuid(1, r);
+    if (!(r[2] & 1 << 21))
+        return;
+    wrmsr(0x1b, rdmsr(0x1b) | 0xc00);
+    x2apic = true;
+    check("x2apic-id", apic_read(0x20) == 0 && apic_read(0xd0) == 1, apic_read(0xd0));
+    check_mode(x2apic_names);
+    n = seen[0xf2];
+    wrmsr(0x83f, 0xf2);
+    take_interrupts();
+    check("x2apic-self-ipi-register", seen[0xf2] == n + 1, seen[0xf2]);
+    got = FAULT_OF("mov $0x80b, %%ecx; mov $1, %%eax; xor %%edx, %%edx; wrmsr");
+    check("x2apic-eoi-of-1-faults", got == 13, (uint64_t)got);
+    got = FAULT_OF("mov $0x80b, %%ecx; rdmsr");
+    check("x2apic-eoi-cannot-be-read", got == 13, (uint64_t)got);
 }
 
 static void check_events(void)
@@ -367,8 +423,8 @@ static void check_smp(void)
         return;
     *up = 0;
     memcpy((void *)0x8000, ap_start, (size_t)(ap_end - ap_start));
-    lapic[0x300 / 4] = 0xc4500; /* INIT to all but self */
-    lapic[0x300 / 4] = 0xc4608; /* start-up at 0x8000 */
+    apic_write(0x300, 0xc4500); /* INIT to all but self */
+    apic_write(0x300, 0xc4608); /* start-up at 0x8000 */
     for (uint64_t end = rdtsc() + 20000000000UL; rdtsc() < end && *(volatile uint32_t *)up < vcpus - 1;)
         __asm__ volatile("pause");
     check("start-aps", *(volatile uint32_t *)up == vcpus - 1, *up);
@@ -392,6 +448,9 @@ void main(void)
     check_vendor();
     check_smp();
     print(failures ? "PVH-TEST-FAILED\n" : "PVH-TEST-PASSED\n");
+    if (!strncmp_((const char *)si->cmdline_paddr, "stay", 4))
+        for (;;)
+            __asm__ volatile("pause");
     hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (uint64_t)&stop, 0, 0);
     for (;;)
         __asm__ volatile("cli; hlt");

@@ -76,8 +76,9 @@ enum vm_exit_reason {
     VMEXIT_TRIPLE_FAULT,
     VMEXIT_INVALID_OP,  /* an instruction that guests do not have (VMX, SVM, MONITOR, ...): #UD */
     VMEXIT_EMULATE,     /* the backend cannot decode it: emulate the instruction at RIP */
-    VMEXIT_APIC_ACCESS, /* VT-x APIC virtualisation; u.apic */
-    VMEXIT_APIC_EOI,    /* EOI of a vector that the core wanted to know of; u.apic */
+    VMEXIT_APIC_ACCESS, /* an access to the local APIC's page that the hardware does not do: emulate it */
+    VMEXIT_APIC_WRITE,  /* the guest has written the register at u.apic.offset: its value is in the page */
+    VMEXIT_APIC_EOI,    /* EOI of u.apic.vector, which the core wanted to know of */
     VMEXIT_TPR,         /* TPR fell below the threshold */
     VMEXIT_SINGLE_STEP, /* monitor trap */
     VMEXIT_BAD_STATE,   /* entry refused: the backend has printed why; crash the domain */
@@ -136,9 +137,8 @@ struct vm_exit {
             bool decoded;
         } invlpg;
         struct {
-            uint32_t offset;
+            uint16_t offset;
             uint8_t vector;
-            bool write;
         } apic;
     } u;
 };
@@ -160,6 +160,9 @@ enum hvm_saved_msr {
     NR_HVM_MSRS,
 };
 
+/* How the guest reaches its local APIC: SDM 3A, 11.4.3 and 11.12. */
+enum hvm_apic_mode { APIC_MODE_OFF, APIC_MODE_XAPIC, APIC_MODE_X2APIC };
+
 /* Entry formats of nested page tables; hvm/p2m.c has one walker for both. */
 enum npt_format { NPT_FORMAT_AMD64, NPT_FORMAT_EPT };
 
@@ -167,8 +170,6 @@ struct hvm_backend {
     const char *name; /* "SVM", "VT-x" */
     enum npt_format npt_format;
     bool npt_2m, npt_1g;
-    bool apicv;
-    unsigned caps_shown; /* printed at boot */
 
     int (*cpu_enable)(void); /* on each CPU, as it comes up; 0 or -errno (HVM is then off) */
     void (*cpu_disable)(void);
@@ -222,6 +223,14 @@ struct hvm_backend {
      */
     void (*update_tpr_shadow)(struct vcpu *v, uint8_t tpr, uint8_t threshold);
     uint8_t (*tpr_shadow)(struct vcpu *v);
+    /*
+     * The local APIC in hardware (VT-x: APIC-register virtualisation and virtual-interrupt delivery). All three are NULL
+     * where there is none. While the guest runs, TPR, PPR, IRR and ISR of the vlapic's page are the hardware's; accesses to
+     * the page that hvm_apic_access_page() tells are accesses to the vlapic's. v is current, or does not run.
+     */
+    void (*set_apic_mode)(struct vcpu *v, enum hvm_apic_mode mode);
+    void (*set_virtual_interrupts)(struct vcpu *v, uint8_t irr, uint8_t isr); /* the highest vectors; 0: none */
+    void (*set_eoi_exits)(struct vcpu *v, const uint64_t vectors[4]);         /* bit n: the EOI of vector n exits */
 
     void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
     /* The guest's ticks for one of the machine's, 32.32, before the offset is added; 0: the same. False: too large. NULL:
@@ -242,11 +251,16 @@ struct hvm_backend {
 
 /* Set at boot to one of these; NULL: no HVM. Each probe returns its table, or NULL after one line that names what lacks. */
 extern const struct hvm_backend *hvm_backend;
+extern bool hvm_apicv_allowed; /* apicv=: the local APIC may be in hardware */
 const struct hvm_backend *svm_probe(void);
 const struct hvm_backend *vmx_probe(void);
 
 /* -- what a backend may call of the core ------------------------------------------------------------------------- */
 /* The root of d's nested page table: physical address, 4 levels. */
 paddr_t hvm_npt_root(struct domain *d);
+/* The page with the registers of v's local APIC, 16 bytes apart: SDM 3C, 30.1.1. */
+void *hvm_apic_page(struct vcpu *v);
+/* What the guest's APIC page is in the nested page table, where set_apic_mode is there. */
+paddr_t hvm_apic_access_page(struct domain *d);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* HVM as a whole: choosing a backend, the lives of HVM domains, their time, and the table of guest operations. */
+#include "../boot/console.h"
 #include "../cpu/asm.h"
 #include "../cpu/cpu.h"
 #include "../cpu/time.h"
@@ -29,6 +30,20 @@ static void disable_cpu(void *unused) { hvm_backend->cpu_disable(); }
 
 bool hvm_available(void) { return hvm_backend; }
 
+static void show_exits(char key)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    for (domid_t id = 0; (d = domain_get_next(id)) != NULL; id = d->id + 1, domain_put(d)) {
+        if (!d->hvm)
+            continue;
+        for_each_vcpu(d, v)
+            if (v->hvm)
+                hvm_show_exits(v);
+    }
+}
+
 static unsigned resource_frames(struct domain *d) { return 2; } /* buffered and synchronous */
 
 void hvm_init(void)
@@ -45,6 +60,7 @@ void hvm_init(void)
     }
     printk(LOG_INFO "HVM: %s with nested paging%s%s\n", hvm_backend->name, hvm_backend->npt_2m ? ", 2M" : "",
            hvm_backend->npt_1g ? ", 1G pages" : " pages");
+    keyhandler_register('x', "count the VM exits of each HVM vCPU by reason", show_exits);
     hvm_caps = hvm_available;
     acquire_ioreq_resource = ioreq_acquire_resource;
     ioreq_resource_frames = resource_frames;
@@ -101,6 +117,7 @@ static void hvm_domain_free(struct domain *d)
     if (hvm_dom(d)->devices_up)
         hvm_devices_free(d);
     p2m_free(d);
+    vlapic_domain_free(d);
     if (hvm_backend->domain_free)
         hvm_backend->domain_free(d);
     xfree(d->hvm);

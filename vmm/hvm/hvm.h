@@ -112,6 +112,7 @@ struct hvm_domain {
     uint64_t tsc_base;              /* [d] host TSC when the guest's was 0 */
     uint64_t sync_tsc; /* [d] host TSC that saving and loading contexts count from, the same for all vCPUs */
 
+    void *apic_access_page; /* [c] where the hardware does APIC accesses */
     struct vioapic *vioapic;
     struct vpic *vpic; /* [2] */
     struct vpit *vpit;
@@ -165,6 +166,7 @@ bool hvm_paging_enabled(const struct vcpu *v);
 
 /* -- exits and entry (exit.c, intr.c) ---------------------------------------------------------------------------- */
 void hvm_handle_exit(struct vcpu *v, struct vm_exit *exit);
+void hvm_show_exits(struct vcpu *v);
 void hvm_resume(void); /* guest_ops.resume: the run loop; never returns */
 void hvm_inject_exception(struct vcpu *v, unsigned vector, int error_code /* -1: none */, uint64_t cr2);
 /* A CPU can deliver such an event: Intel SDM 3C, 26.2.1.3; APM 2, 15.20. */
@@ -251,7 +253,9 @@ void hvm_devices_reset(struct domain *d);
 int vlapic_init(struct vcpu *v) __must_check;
 void vlapic_free(struct vcpu *v);
 void vlapic_reset(struct vcpu *v);
-uint64_t vlapic_tdt_msr(struct vcpu *v); /* MSR_IA32_TSC_DEADLINE */
+void vlapic_domain_free(struct domain *d);
+void vlapic_mode_changed(struct vlapic *l); /* off, xAPIC or x2APIC: the backend is told */
+uint64_t vlapic_tdt_msr(struct vcpu *v);    /* MSR_IA32_TSC_DEADLINE */
 void vlapic_set_tdt_msr(struct vcpu *v, uint64_t value);
 uint64_t vlapic_apicbase(struct vcpu *v);
 bool vlapic_set_apicbase(struct vcpu *v, uint64_t value); /* false: #GP */
@@ -262,7 +266,9 @@ void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
 uint8_t vlapic_ppr(struct vcpu *v);
 void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level); /* sets IRR, kicks */
 bool vlapic_accepts_pic(struct vcpu *v);                         /* LINT0 in ExtINT mode */
-void vlapic_eoi_exit(struct vcpu *v, uint8_t vector);            /* hardware EOI of a level vector (APICv) */
+/* Hardware did it: the EOI of a level-triggered vector; a write of the register at this offset. */
+void vlapic_eoi_exit(struct vcpu *v, uint8_t vector);
+void vlapic_written(struct vcpu *v, unsigned reg);
 uint32_t vlapic_id(const struct vcpu *v);
 /* What INIT and SIPI do to the vCPU itself (hvm.c). */
 void hvm_vcpu_init_ipi(struct vcpu *v);

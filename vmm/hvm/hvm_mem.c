@@ -68,7 +68,7 @@ int hvm_physmap_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order)
     for (uint64_t i = 0; i < 1UL << order; i++) {
         mfn_t now = p2m_lookup(d, gfn_add(gfn, i), &t, NULL);
 
-        if (!mfn_eq(now, mfn_add(mfn, i)) || t == P2M_mmio_direct)
+        if (!mfn_eq(now, mfn_add(mfn, i)) || t == P2M_mmio_direct || t == P2M_apic_access)
             return -EINVAL;
     }
     rc = p2m_set(d, gfn, INVALID_MFN, order, P2M_invalid);

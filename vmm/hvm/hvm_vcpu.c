@@ -77,9 +77,9 @@ int hvm_vcpu_create(struct vcpu *v)
     spin_lock_init(&h->init_lock, LOCK_UNORDERED);
     h->sipi_vector = -1;
     h->efer = 0;
-    rc = hvm_backend->vcpu_init(v);
+    rc = vlapic_init(v);
     if (!rc)
-        rc = vlapic_init(v);
+        rc = hvm_backend->vcpu_init(v);
     if (!rc)
         rc = ioreq_vcpu_added(v);
     if (rc)
@@ -87,6 +87,7 @@ int hvm_vcpu_create(struct vcpu *v)
     mtrr_reset(v);
     h->vmce.caps = 2; /* two banks, which never hold anything */
     hvm_vcpu_reset_state(v);
+    vlapic_mode_changed(v->hvm->vlapic);
     hvm_set_tsc_offset(v, -hvm_dom(v->domain)->tsc_base);
     hvm_settings_changed(v);
     return 0;

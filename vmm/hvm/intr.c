@@ -134,7 +134,7 @@ static void update_tpr(struct vcpu *v, enum hvm_intsrc source)
     uint8_t tpr, threshold = 0;
     int irr;
 
-    if (!hvm_backend->update_tpr_shadow)
+    if (!hvm_backend->update_tpr_shadow || hvm_backend->set_virtual_interrupts)
         return;
     tpr = vlapic_get_tpr(v);
     if (source == INTSRC_NONE) {
@@ -154,8 +154,11 @@ void hvm_intr_assist(struct vcpu *v)
         h->pending.valid = false;
         hvm_backend->inject_event(v, &h->pending);
     }
+    vlapic_prepare_entry(h->vlapic);
     ack = hvm_pending_irq(v);
     update_tpr(v, ack.source);
+    if (ack.source == INTSRC_LAPIC && hvm_backend->set_virtual_interrupts)
+        return; /* the hardware takes it from the vlapic */
     if (ack.source == INTSRC_NONE) {
         withdraw(v);
     } else if (ack.source == INTSRC_NMI) {

@@ -21,6 +21,7 @@ enum p2m_type {
     P2M_grant_rw,
     P2M_grant_ro,
     P2M_foreign,
+    P2M_apic_access, /* the local APIC's page, where the hardware does accesses to it; MMIO otherwise */
 };
 
 int p2m_create(struct domain *d) __must_check;

@@ -50,6 +50,7 @@ const struct p2m_format p2m_format_ept = {
             [P2M_grant_rw] = EPT_R | EPT_W | EPT_WB,
             [P2M_grant_ro] = EPT_R | EPT_WB,
             [P2M_foreign] = EPT_R | EPT_W | EPT_WB,
+            [P2M_apic_access] = EPT_R | EPT_W | EPT_WB,
         },
 };
 

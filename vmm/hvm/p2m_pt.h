@@ -9,7 +9,7 @@
 #include "../mm/pgtable.h"
 #include "p2m.h"
 
-#define NR_P2M_TYPES (P2M_foreign + 1)
+#define NR_P2M_TYPES (P2M_apic_access + 1)
 #define P2M_LEVELS 4
 #define P2M_GFN_BITS (P2M_LEVELS * 9)
 

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The local APIC's core: request, service and priority; life and save records.
- * IRR, ISR and TMR change by atomic bit operations, since any CPU may set a
- * request; the rest belongs to the vCPU itself.  Intel SDM 3A, 11.8.
+ * Any CPU may request an interrupt, in requested[] and TMR; all else belongs to
+ * the vCPU itself, and while its guest runs, to the hardware where that has a
+ * part in it.  Intel SDM 3A, 11.8.
  */
+#include "../boot/boot.h"
 #include "../cpu/regs.h"
+#include "p2m.h"
 #include "vlapic.h"
 
 #define LAPIC_BASE 0xfee00000U
+
+bool hvm_apicv_allowed = true;
+
+static int parse_apicv(const char *value) { return *value ? parse_bool(value, &hvm_apicv_allowed) : 0; }
+BOOT_PARAM("apicv", parse_apicv);
 
 /* 256-bit registers: 32 bits in every 16 bytes. */
 static bool vector_test(const struct vlapic *l, unsigned reg, uint8_t vec)
@@ -34,7 +42,19 @@ static int vector_highest(const struct vlapic *l, unsigned reg)
     return -1;
 }
 
-int vlapic_highest_irr(const struct vlapic *l) { return vector_highest(l, APIC_IRR); }
+int vlapic_highest_irr(const struct vlapic *l)
+{
+    int irr = vector_highest(l, APIC_IRR);
+
+    for (int word = 7; word >= 0 && READ_ONCE(l->any_requested); word--) {
+        uint32_t bits = READ_ONCE(l->requested[word]);
+
+        if (bits)
+            return MAX(irr, word * 32 + (int)fls64(bits));
+    }
+    return irr;
+}
+
 int vlapic_highest_isr(const struct vlapic *l) { return vector_highest(l, APIC_ISR); }
 
 /* SDM 3A, 11.8.3.1 "Task and Processor Priorities" */
@@ -57,6 +77,45 @@ int vlapic_pending(struct vlapic *l)
     return irr >= 0 && (irr & 0xf0) > (vlapic_ppr(l->v) & 0xf0) ? irr : -1;
 }
 
+void vlapic_take_requests(struct vlapic *l)
+{
+    if (!READ_ONCE(l->any_requested))
+        return;
+    (void)__atomic_exchange_n(&l->any_requested, false, __ATOMIC_ACQUIRE);
+    for (unsigned word = 0; word < ARRAY_SIZE(l->requested); word++) {
+        unsigned reg = APIC_IRR + word * 16;
+
+        if (READ_ONCE(l->requested[word]))
+            vlapic_set_reg(l, reg, vlapic_reg(l, reg) | __atomic_exchange_n(&l->requested[word], 0, __ATOMIC_ACQUIRE));
+    }
+}
+
+/* The EOIs that the IOAPICs have to hear of are those of level-triggered vectors. */
+static void push_eoi_exits(struct vlapic *l)
+{
+    uint64_t vectors[4];
+
+    for (unsigned i = 0; i < 4; i++)
+        vectors[i] = vlapic_reg(l, APIC_TMR + i * 0x20) | (uint64_t)vlapic_reg(l, APIC_TMR + i * 0x20 + 0x10) << 32;
+    hvm_backend->set_eoi_exits(l->v, vectors);
+}
+
+/* v is about to enter its guest. */
+void vlapic_prepare_entry(struct vlapic *l)
+{
+    int irr, isr;
+
+    vlapic_take_requests(l);
+    if (!hvm_backend->set_virtual_interrupts)
+        return;
+    if (READ_ONCE(l->trigger_changed) && __atomic_exchange_n(&l->trigger_changed, false, __ATOMIC_ACQUIRE))
+        push_eoi_exits(l);
+    irr = vlapic_enabled(l) ? vector_highest(l, APIC_IRR) : -1;
+    isr = vlapic_highest_isr(l);
+    hvm_backend->set_virtual_interrupts(l->v, (uint8_t)MAX(irr, 0), (uint8_t)MAX(isr, 0));
+}
+
+/* After vlapic_take_requests: the vector is in IRR. */
 void vlapic_acknowledge(struct vlapic *l, uint8_t vector)
 {
     vector_clear(l, APIC_IRR, vector);
@@ -84,11 +143,12 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
         vlapic_error(l, ESR_RECV_ILLEGAL);
         return;
     }
-    if (level)
-        vector_set(l, APIC_TMR, vector);
-    else
-        vector_clear(l, APIC_TMR, vector);
-    vector_set(l, APIC_IRR, vector);
+    if (level != vector_test(l, APIC_TMR, vector)) {
+        (level ? vector_set : vector_clear)(l, APIC_TMR, vector);
+        __atomic_store_n(&l->trigger_changed, true, __ATOMIC_RELEASE);
+    }
+    set_bit(vector % 32, &l->requested[vector / 32]);
+    __atomic_store_n(&l->any_requested, true, __ATOMIC_RELEASE);
     vcpu_kick(v);
 }
 
@@ -158,7 +218,16 @@ bool vlapic_set_apicbase(struct vcpu *v, uint64_t value)
     }
     if ((value & mode) == mode && (old & mode) != mode)
         vlapic_x2apic_ids(l);
+    vlapic_mode_changed(l);
     return true;
+}
+
+void vlapic_mode_changed(struct vlapic *l)
+{
+    enum hvm_apic_mode mode = vlapic_x2apic(l) ? APIC_MODE_X2APIC : APIC_MODE_XAPIC;
+
+    if (hvm_backend->set_apic_mode)
+        hvm_backend->set_apic_mode(l->v, vlapic_hw_enabled(l) ? mode : APIC_MODE_OFF);
 }
 
 /* SDM 3A, 11.4.7.1 "Local APIC State After Power-Up or Reset"; after INIT the base register stays. */
@@ -169,6 +238,9 @@ void vlapic_reset(struct vcpu *v)
 
     vlapic_timer_stop(l);
     memset(l->regs, 0, PAGE_SIZE);
+    memset(l->requested, 0, sizeof(l->requested));
+    l->trigger_changed = true;
+    l->timer_mode = 0;
     l->esr_latched = 0;
     vlapic_set_reg(l, APIC_ID, vlapic_id(v) << 24);
     vlapic_set_reg(l, APIC_LVR, APIC_VERSION);
@@ -181,6 +253,32 @@ void vlapic_reset(struct vcpu *v)
     vlapic_set_divisor(l);
     if (vlapic_x2apic(l))
         vlapic_x2apic_ids(l);
+}
+
+void *hvm_apic_page(struct vcpu *v) { return v->hvm->vlapic->regs; }
+paddr_t hvm_apic_access_page(struct domain *d) { return virt_to_paddr(d->hvm->apic_access_page); }
+
+/*
+ * What d's vCPUs have at the APIC's address. Where the hardware does accesses to it, a page is mapped there; it is the domain's
+ * own, since a vCPU whose APIC is off or in x2APIC mode reads and writes the page itself.
+ */
+static int vlapic_domain_init(struct domain *d)
+{
+    int rc = hvm_register_mmio(d, &vlapic_mmio_ops);
+
+    if (rc || !hvm_backend->set_apic_mode)
+        return rc;
+    d->hvm->apic_access_page = alloc_zeroed_page();
+    if (!d->hvm->apic_access_page)
+        return -ENOMEM;
+    return p2m_set(d, gpa_to_gfn(GPA(LAPIC_BASE)), virt_to_mfn(d->hvm->apic_access_page), 0, P2M_apic_access);
+}
+
+void vlapic_domain_free(struct domain *d)
+{
+    if (d->hvm->apic_access_page)
+        free_xenheap_pages(d->hvm->apic_access_page, 0);
+    d->hvm->apic_access_page = NULL;
 }
 
 int vlapic_init(struct vcpu *v)
@@ -199,7 +297,7 @@ int vlapic_init(struct vcpu *v)
     vlapic_timer_init(l);
     l->hw.apic_base_msr = LAPIC_BASE | APICBASE_ENABLE | (v->id == 0 ? APICBASE_BSP : 0);
     vlapic_reset(v);
-    return v->id == 0 ? hvm_register_mmio(v->domain, &vlapic_mmio_ops) : 0;
+    return v->id == 0 ? vlapic_domain_init(v->domain) : 0;
 }
 
 void vlapic_free(struct vcpu *v)
@@ -225,6 +323,7 @@ static int vlapic_save_regs(struct vcpu *v, struct hvm_save_buf *b)
 {
     struct vlapic *l = v->hvm->vlapic;
 
+    vlapic_take_requests(l);
     vlapic_set_reg(l, APIC_TMCCT, vlapic_timer_count(l));
     return hvm_save_put(b, HVM_SAVE_CODE(LAPIC_REGS), v->id, l->regs, sizeof(struct hvm_hw_lapic_regs));
 }
@@ -243,6 +342,7 @@ static int vlapic_load_hidden(struct domain *d, unsigned instance, const void *b
         return -EINVAL;
     l->hw = *in;
     vlapic_set_divisor(l);
+    vlapic_mode_changed(l);
     return 0;
 }
 
@@ -256,6 +356,8 @@ static int vlapic_load_regs(struct domain *d, unsigned instance, const void *bod
     memcpy(l->regs, body, sizeof(struct hvm_hw_lapic_regs));
     vlapic_set_reg(l, APIC_LVR, APIC_VERSION);
     vlapic_set_reg(l, APIC_ID, vlapic_x2apic(l) ? vlapic_id(l->v) : vlapic_id(l->v) << 24);
+    l->timer_mode = vlapic_reg(l, APIC_LVTT) & LVT_TIMER_MODE;
+    l->trigger_changed = true;
     vlapic_set_divisor(l);
     vlapic_timer_start(l);
     return 0;

@@ -10,9 +10,7 @@ bool vlapic_read_reg(struct vlapic *l, unsigned reg, uint32_t *value)
     switch (reg) {
     case APIC_PPR: *value = vlapic_ppr(l->v); return true;
     case APIC_TMCCT: *value = vlapic_timer_count(l); return true;
-    case APIC_TMICT:
-        *value = (vlapic_reg(l, APIC_LVTT) & LVT_TIMER_MODE) == LVT_TIMER_TSC_DEADLINE ? 0 : vlapic_reg(l, reg);
-        return true;
+    case APIC_IRR ... APIC_IRR + 0x70: vlapic_take_requests(l); fallthrough;
     case APIC_ID:
     case APIC_LVR:
     case APIC_TPR:
@@ -20,12 +18,12 @@ bool vlapic_read_reg(struct vlapic *l, unsigned reg, uint32_t *value)
     case APIC_SPIV:
     case APIC_ISR ... APIC_ISR + 0x70:
     case APIC_TMR ... APIC_TMR + 0x70:
-    case APIC_IRR ... APIC_IRR + 0x70:
     case APIC_ESR:
     case APIC_CMCI:
     case APIC_ICR:
     case APIC_ICR2:
     case APIC_LVTT ... APIC_LVTERR:
+    case APIC_TMICT:
     case APIC_TDCR: *value = vlapic_reg(l, reg); return true;
     case APIC_DFR: /* not in x2APIC mode */
     case APIC_APR: *value = vlapic_reg(l, reg); return !vlapic_x2apic(l);
@@ -46,29 +44,41 @@ static void vlapic_write_spiv(struct vlapic *l, uint32_t value)
         vlapic_set_reg(l, reg, vlapic_reg(l, reg) | LVT_MASKED);
 }
 
+static void set_timer_mode(struct vlapic *l, uint32_t mode)
+{
+    uint32_t changed = l->timer_mode ^ mode;
+
+    if (!changed)
+        return;
+    l->timer_mode = mode;
+    l->hw.tdt_msr = 0;
+    if (changed & LVT_TIMER_TSC_DEADLINE)
+        vlapic_set_reg(l, APIC_TMICT, 0);
+    vlapic_timer_start(l);
+}
+
 static void vlapic_write_lvt(struct vlapic *l, unsigned reg, uint32_t value)
 {
     static const uint32_t writable[] = {
         [0] = 0x710ff /* timer */, [1] = 0x117ff /* thermal */, [2] = 0x117ff /* performance */,
         [3] = 0x1f7ff /* LINT0 */, [4] = 0x1f7ff /* LINT1 */,   [5] = 0x110ff /* error */,
     };
-    uint32_t old = vlapic_reg(l, reg);
-
     value &= reg == APIC_CMCI ? 0x117ff : writable[(reg - APIC_LVTT) / 0x10];
     if (l->hw.disabled & VLAPIC_DISABLED_SW)
         value |= LVT_MASKED;
     vlapic_set_reg(l, reg, value);
-    if (reg == APIC_LVTT && ((old ^ value) & LVT_TIMER_MODE)) {
-        l->hw.tdt_msr = 0;
-        vlapic_set_reg(l, APIC_TMICT, (old ^ value) & LVT_TIMER_TSC_DEADLINE ? 0 : vlapic_reg(l, APIC_TMICT));
-        vlapic_timer_start(l);
-    }
+    if (reg == APIC_LVTT)
+        set_timer_mode(l, value & LVT_TIMER_MODE);
 }
 
+/* value: what the register may hold already, if hardware wrote it. */
 bool vlapic_write_reg(struct vlapic *l, unsigned reg, uint32_t value)
 {
     switch (reg) {
-    case APIC_ID: /* follows from the vCPU; writes change nothing */ return !vlapic_x2apic(l);
+    case APIC_ID: /* follows from the vCPU; writes change nothing */
+        if (!vlapic_x2apic(l))
+            vlapic_set_reg(l, reg, vlapic_id(l->v) << 24);
+        return !vlapic_x2apic(l);
     case APIC_TPR: vlapic_set_reg(l, reg, value & 0xff); return true;
     case APIC_EOI: vlapic_eoi(l); return true;
     case APIC_LDR: vlapic_set_reg(l, reg, value & 0xff000000); return !vlapic_x2apic(l);
@@ -84,8 +94,10 @@ bool vlapic_write_reg(struct vlapic *l, unsigned reg, uint32_t value)
     case APIC_CMCI:
     case APIC_LVTT ... APIC_LVTERR: vlapic_write_lvt(l, reg, value); return true;
     case APIC_TMICT:
-        if ((vlapic_reg(l, APIC_LVTT) & LVT_TIMER_MODE) == LVT_TIMER_TSC_DEADLINE)
+        if (l->timer_mode == LVT_TIMER_TSC_DEADLINE) {
+            vlapic_set_reg(l, reg, 0);
             return true;
+        }
         vlapic_set_reg(l, reg, value);
         vlapic_timer_start(l);
         return true;
@@ -122,6 +134,20 @@ static enum hvm_result vlapic_mmio_write(struct vcpu *v, gpa_t gpa, unsigned byt
     if ((gpa.v & 0xf) == 0 && bytes >= 4 && !vlapic_write_reg(v->hvm->vlapic, gpa.v & 0xff0, (uint32_t)value))
         vlapic_error(v->hvm->vlapic, ESR_REGISTER);
     return HVM_OKAY;
+}
+
+/* The page has the value; a self-IPI comes here if its vector is too low: SDM 3C, 30.1.5. */
+void vlapic_written(struct vcpu *v, unsigned reg)
+{
+    struct vlapic *l = v->hvm->vlapic;
+    uint32_t value;
+
+    reg &= 0xff0;
+    value = vlapic_reg(l, reg);
+    if (reg == APIC_SELF_IPI)
+        vlapic_set_irq(v, value & 0xff, false);
+    else if (!vlapic_write_reg(l, reg, value))
+        vlapic_error(l, ESR_REGISTER);
 }
 
 const struct mmio_ops vlapic_mmio_ops = {vlapic_claims, vlapic_mmio_read, vlapic_mmio_write};

@@ -12,10 +12,7 @@ void vlapic_set_divisor(struct vlapic *l)
     l->hw.timer_divisor = 1U << ((code + 1) & 7);
 }
 
-static bool in_deadline_mode(const struct vlapic *l)
-{
-    return (vlapic_reg(l, APIC_LVTT) & LVT_TIMER_MODE) == LVT_TIMER_TSC_DEADLINE;
-}
+static bool in_deadline_mode(const struct vlapic *l) { return l->timer_mode == LVT_TIMER_TSC_DEADLINE; }
 
 static time_ns_t vlapic_ticks_to_ns(const struct vlapic *l, uint32_t ticks)
 {
