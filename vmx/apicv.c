@@ -4,6 +4,7 @@
  * that the CPU takes from the vlapic's page by itself.  Intel SDM 3C, chapter
  * 30 "APIC Virtualization and Virtual Interrupts".
  */
+#include "../vmm/cpu/irq.h"
 #include "../vmm/cpu/regs.h"
 #include "vmx.h"
 
@@ -83,4 +84,8 @@ void vmx_init_apicv(struct vcpu *v)
     vmwrite(GUEST_INTERRUPT_STATUS, 0);
     for (unsigned i = 0; i < 4; i++)
         vmwrite(EOI_EXIT_BITMAP0 + 2 * i, 0);
+    if (vmx_caps.pin & PIN_POSTED_INTERRUPTS) {
+        vmwrite(POSTED_INTERRUPT_VECTOR, VECTOR_POSTED_INTR);
+        vmwrite(POSTED_INTERRUPT_ADDR, hvm_posted_interrupts(v));
+    }
 }

@@ -45,8 +45,8 @@ struct control_group {
 };
 
 static const struct control_group groups[] = {
-    {MSR_IA32_VMX_TRUE_PINBASED_CTLS, PIN_EXTERNAL_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMIS, PIN_PREEMPTION_TIMER, 0,
-     offsetof(struct vmx_caps, pin)},
+    {MSR_IA32_VMX_TRUE_PINBASED_CTLS, PIN_EXTERNAL_INTERRUPT | PIN_NMI | PIN_VIRTUAL_NMIS,
+     PIN_PREEMPTION_TIMER | PIN_POSTED_INTERRUPTS, 0, offsetof(struct vmx_caps, pin)},
     {MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
      PROC_TSC_OFFSETTING | PROC_HLT | PROC_MWAIT | PROC_RDPMC | PROC_TPR_SHADOW | PROC_MOV_DR | PROC_UNCONDITIONAL_IO |
          PROC_MSR_BITMAPS | PROC_MONITOR | PROC_SECONDARY,
@@ -58,8 +58,8 @@ static const struct control_group groups[] = {
     {MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_EPT | PROC2_VPID | PROC2_UNRESTRICTED_GUEST,
      PROC2_WBINVD | PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES | PROC2_PAUSE_LOOP | PROC2_TSC_SCALING | APIC_CONTROLS,
      0, offsetof(struct vmx_caps, proc2)},
-    {MSR_IA32_VMX_TRUE_EXIT_CTLS, EXIT_SAVE_DEBUG | EXIT_HOST_64BIT | EXIT_LOAD_PAT | EXIT_LOAD_EFER, 0, EXIT_SAVE_EFER,
-     offsetof(struct vmx_caps, exit)},
+    {MSR_IA32_VMX_TRUE_EXIT_CTLS, EXIT_SAVE_DEBUG | EXIT_HOST_64BIT | EXIT_LOAD_PAT | EXIT_LOAD_EFER,
+     EXIT_ACK_INTERRUPT, EXIT_SAVE_EFER, offsetof(struct vmx_caps, exit)},
     {MSR_IA32_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, 0, ENTRY_IA32E_MODE,
      offsetof(struct vmx_caps, entry)},
 };
@@ -111,6 +111,8 @@ static const char *read_ept_caps(struct vmx_caps *caps)
 static void choose_apicv(struct vmx_caps *caps)
 {
     caps->apicv = hvm_apicv_allowed && (caps->proc2 & APIC_CONTROLS) == APIC_CONTROLS;
+    if (!caps->apicv || !hvm_posting_allowed || !(caps->exit & EXIT_ACK_INTERRUPT))
+        caps->pin &= ~PIN_POSTED_INTERRUPTS;
     caps->proc2 &= ~(caps->apicv ? PROC2_APIC_ACCESSES | PROC2_X2APIC : APIC_CONTROLS);
 }
 

@@ -96,13 +96,15 @@ const struct hvm_backend *vmx_probe(void)
         vmx_backend.set_apic_mode = vmx_set_apic_mode;
         vmx_backend.set_virtual_interrupts = vmx_set_virtual_interrupts;
         vmx_backend.set_eoi_exits = vmx_set_eoi_exits;
+        vmx_backend.posted_interrupts = vmx_caps.pin & PIN_POSTED_INTERRUPTS;
     }
     /* CR4.VMXE cannot be cleared while VMX is on, and who writes CR4 starts from this: SDM 3C, 24.8. */
     mmu_cr4_features |= CR4_VMXE;
-    printk(LOG_INFO "vmx: EPT, VPID, unrestricted guest%s%s%s%s%s\n", vmx_caps.proc2 & PROC2_XSAVES ? ", XSAVES" : "",
+    printk(LOG_INFO "vmx: EPT, VPID, unrestricted guest%s%s%s%s%s%s\n", vmx_caps.proc2 & PROC2_XSAVES ? ", XSAVES" : "",
            vmx_caps.proc2 & PROC2_INVPCID ? ", INVPCID" : "",
            vmx_caps.proc2 & PROC2_PAUSE_LOOP ? ", PAUSE-loop exits" : "",
-           vmx_caps.proc2 & PROC2_TSC_SCALING ? ", TSC scaling" : "", vmx_caps.apicv ? ", APIC virtualisation" : "");
+           vmx_caps.proc2 & PROC2_TSC_SCALING ? ", TSC scaling" : "", vmx_caps.apicv ? ", APIC virtualisation" : "",
+           vmx_caps.pin & PIN_POSTED_INTERRUPTS ? ", posted interrupts" : "");
     return &vmx_backend;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One entry into the guest and the exit from it.  Intel SDM 3C, 28.1 "Architectural State Before a VM Exit". */
 #include "../vmm/cpu/asm.h"
+#include "../vmm/cpu/irq.h"
 #include "../vmm/cpu/regs.h"
 #include "vmx.h"
 
@@ -41,6 +42,15 @@ static void vmx_handle_host_exception(struct vmx_vcpu *s)
         INSN("int %0" ::"i"(X86_TRAP_MC));
 }
 
+/* The exit took it from the local APIC, if it may: SDM 3C, 28.2.2. Else it comes as soon as interrupts are on. */
+static void vmx_handle_host_interrupt(void)
+{
+    uint32_t info = (uint32_t)vmread(VM_EXIT_INTR_INFO);
+
+    if (info & INTR_INFO_VALID)
+        do_irq_vector(INTR_INFO_VECTOR(info));
+}
+
 void vmx_run(struct vcpu *v, struct vm_exit *exit)
 {
     struct vmx_vcpu *s = vmx_of(v);
@@ -58,6 +68,8 @@ void vmx_run(struct vcpu *v, struct vm_exit *exit)
     s->injecting = false;
     if (s->exit.reason == VMX_EXIT_EXCEPTION_NMI)
         vmx_handle_host_exception(s);
-    local_irq_enable(); /* an interrupt that caused the exit is taken here */
+    else if (s->exit.reason == VMX_EXIT_EXTERNAL_INTERRUPT)
+        vmx_handle_host_interrupt();
+    local_irq_enable();
     vmx_decode_exit(v, exit);
 }

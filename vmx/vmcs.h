@@ -13,6 +13,7 @@
 enum vmcs_field {
     /* 16 bits */
     VIRTUAL_PROCESSOR_ID = 0x0000,
+    POSTED_INTERRUPT_VECTOR = 0x0002,
     GUEST_INTERRUPT_STATUS = 0x0810, /* RVI in bits 7:0, SVI in 15:8 */
     GUEST_ES_SELECTOR = 0x0800,      /* CS, SS, DS, FS, GS, LDTR, TR follow, each 2 higher: enum hvm_segment */
     HOST_ES_SELECTOR = 0x0c00,
@@ -27,6 +28,7 @@ enum vmcs_field {
     TSC_OFFSET = 0x2010,
     VIRTUAL_APIC_PAGE_ADDR = 0x2012,
     APIC_ACCESS_ADDR = 0x2014,
+    POSTED_INTERRUPT_ADDR = 0x2016,
     EPT_POINTER = 0x201a,
     EOI_EXIT_BITMAP0 = 0x201c, /* and three more, each 2 higher */
     XSS_EXIT_BITMAP = 0x202c,
@@ -110,6 +112,7 @@ enum vmcs_field {
 #define PIN_NMI BIT(3)
 #define PIN_VIRTUAL_NMIS BIT(5)
 #define PIN_PREEMPTION_TIMER BIT(6)
+#define PIN_POSTED_INTERRUPTS BIT(7)
 
 /* Primary processor-based controls: 25.6.2 */
 #define PROC_INTERRUPT_WINDOW BIT(2)
@@ -152,6 +155,7 @@ enum vmcs_field {
 /* VM-exit controls: 25.7.1 */
 #define EXIT_SAVE_DEBUG BIT(2)
 #define EXIT_HOST_64BIT BIT(9)
+#define EXIT_ACK_INTERRUPT BIT(15)
 #define EXIT_LOAD_PAT BIT(19)
 #define EXIT_SAVE_EFER BIT(20)
 #define EXIT_LOAD_EFER BIT(21)

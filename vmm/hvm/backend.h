@@ -231,6 +231,8 @@ struct hvm_backend {
     void (*set_apic_mode)(struct vcpu *v, enum hvm_apic_mode mode);
     void (*set_virtual_interrupts)(struct vcpu *v, uint8_t irr, uint8_t isr); /* the highest vectors; 0: none */
     void (*set_eoi_exits)(struct vcpu *v, const uint64_t vectors[4]);         /* bit n: the EOI of vector n exits */
+    /* With these: VECTOR_POSTED_INTR, sent to where a guest runs, brings it what is in its posted-interrupt descriptor. */
+    bool posted_interrupts;
 
     void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
     /* The guest's ticks for one of the machine's, 32.32, before the offset is added; 0: the same. False: too large. NULL:
@@ -251,7 +253,7 @@ struct hvm_backend {
 
 /* Set at boot to one of these; NULL: no HVM. Each probe returns its table, or NULL after one line that names what lacks. */
 extern const struct hvm_backend *hvm_backend;
-extern bool hvm_apicv_allowed; /* apicv=: the local APIC may be in hardware */
+extern bool hvm_apicv_allowed, hvm_posting_allowed; /* apicv=: the local APIC may be in hardware; interrupts posted */
 const struct hvm_backend *svm_probe(void);
 const struct hvm_backend *vmx_probe(void);
 
@@ -260,6 +262,8 @@ const struct hvm_backend *vmx_probe(void);
 paddr_t hvm_npt_root(struct domain *d);
 /* The page with the registers of v's local APIC, 16 bytes apart: SDM 3C, 30.1.1. */
 void *hvm_apic_page(struct vcpu *v);
+/* v's posted-interrupt descriptor: SDM 3C, 30.6. */
+paddr_t hvm_posted_interrupts(struct vcpu *v);
 /* What the guest's APIC page is in the nested page table, where set_apic_mode is there. */
 paddr_t hvm_apic_access_page(struct domain *d);
 

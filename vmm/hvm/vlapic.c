@@ -6,15 +6,22 @@
  * part in it.  Intel SDM 3A, 11.8.
  */
 #include "../boot/boot.h"
+#include "../cpu/cpu.h"
+#include "../cpu/irq.h"
 #include "../cpu/regs.h"
+#include "../sched/sched.h"
 #include "p2m.h"
 #include "vlapic.h"
 
 #define LAPIC_BASE 0xfee00000U
 
-bool hvm_apicv_allowed = true;
+bool hvm_apicv_allowed = true, hvm_posting_allowed;
 
-static int parse_apicv(const char *value) { return *value ? parse_bool(value, &hvm_apicv_allowed) : 0; }
+static int parse_apicv(const char *value)
+{
+    hvm_posting_allowed = strcmp(value, "posted") == 0;
+    return hvm_posting_allowed ? 0 : parse_bool(value, &hvm_apicv_allowed);
+}
 BOOT_PARAM("apicv", parse_apicv);
 
 /* 256-bit registers: 32 bits in every 16 bytes. */
@@ -42,16 +49,25 @@ static int vector_highest(const struct vlapic *l, unsigned reg)
     return -1;
 }
 
+static int requests_highest(const uint32_t requested[8])
+{
+    for (int word = 7; word >= 0; word--) {
+        uint32_t bits = READ_ONCE(requested[word]);
+
+        if (bits)
+            return word * 32 + (int)fls64(bits);
+    }
+    return -1;
+}
+
 int vlapic_highest_irr(const struct vlapic *l)
 {
     int irr = vector_highest(l, APIC_IRR);
 
-    for (int word = 7; word >= 0 && READ_ONCE(l->any_requested); word--) {
-        uint32_t bits = READ_ONCE(l->requested[word]);
-
-        if (bits)
-            return MAX(irr, word * 32 + (int)fls64(bits));
-    }
+    if (READ_ONCE(l->any_requested))
+        irr = MAX(irr, requests_highest(l->requested));
+    if (hvm_backend->posted_interrupts)
+        irr = MAX(irr, requests_highest(l->posted.requested));
     return irr;
 }
 
@@ -77,16 +93,25 @@ int vlapic_pending(struct vlapic *l)
     return irr >= 0 && (irr & 0xf0) > (vlapic_ppr(l->v) & 0xf0) ? irr : -1;
 }
 
-void vlapic_take_requests(struct vlapic *l)
+static void take_requests(struct vlapic *l, uint32_t requested[8])
 {
-    if (!READ_ONCE(l->any_requested))
-        return;
-    (void)__atomic_exchange_n(&l->any_requested, false, __ATOMIC_ACQUIRE);
-    for (unsigned word = 0; word < ARRAY_SIZE(l->requested); word++) {
+    for (unsigned word = 0; word < 8; word++) {
         unsigned reg = APIC_IRR + word * 16;
 
-        if (READ_ONCE(l->requested[word]))
-            vlapic_set_reg(l, reg, vlapic_reg(l, reg) | __atomic_exchange_n(&l->requested[word], 0, __ATOMIC_ACQUIRE));
+        if (READ_ONCE(requested[word]))
+            vlapic_set_reg(l, reg, vlapic_reg(l, reg) | __atomic_exchange_n(&requested[word], 0, __ATOMIC_ACQUIRE));
+    }
+}
+
+void vlapic_take_requests(struct vlapic *l)
+{
+    if (READ_ONCE(l->any_requested)) {
+        (void)__atomic_exchange_n(&l->any_requested, false, __ATOMIC_ACQUIRE);
+        take_requests(l, l->requested);
+    }
+    if (hvm_backend->posted_interrupts && READ_ONCE(l->posted.notified)) {
+        (void)__atomic_exchange_n(&l->posted.notified, 0, __ATOMIC_ACQUIRE);
+        take_requests(l, l->posted.requested);
     }
 }
 
@@ -135,6 +160,22 @@ void vlapic_eoi(struct vlapic *l)
 
 void vlapic_eoi_exit(struct vcpu *v, uint8_t vector) { vioapic_eoi(v->domain, vector); }
 
+/*
+ * A guest that runs takes it at once; one that does not, at its entry. Level-triggered vectors do not come this way: an exit
+ * has to tell the hardware first that their EOI exits.
+ */
+static void post(struct vlapic *l, uint8_t vector)
+{
+    struct vcpu *v = l->v;
+    uint32_t notified;
+
+    set_bit(vector % 32, &l->posted.requested[vector / 32]);
+    notified = __atomic_exchange_n(&l->posted.notified, 1, __ATOMIC_SEQ_CST);
+    vcpu_unblock(v);
+    if (!notified && v != current && READ_ONCE(v->is_running))
+        apic_send_ipi(READ_ONCE(v->processor), VECTOR_POSTED_INTR);
+}
+
 void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 {
     struct vlapic *l = v->hvm->vlapic;
@@ -146,6 +187,9 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
     if (level != vector_test(l, APIC_TMR, vector)) {
         (level ? vector_set : vector_clear)(l, APIC_TMR, vector);
         __atomic_store_n(&l->trigger_changed, true, __ATOMIC_RELEASE);
+    } else if (!level && hvm_backend->posted_interrupts) {
+        post(l, vector);
+        return;
     }
     set_bit(vector % 32, &l->requested[vector / 32]);
     __atomic_store_n(&l->any_requested, true, __ATOMIC_RELEASE);
@@ -239,6 +283,7 @@ void vlapic_reset(struct vcpu *v)
     vlapic_timer_stop(l);
     memset(l->regs, 0, PAGE_SIZE);
     memset(l->requested, 0, sizeof(l->requested));
+    memset(&l->posted, 0, sizeof(l->posted));
     l->trigger_changed = true;
     l->timer_mode = 0;
     l->esr_latched = 0;
@@ -256,6 +301,7 @@ void vlapic_reset(struct vcpu *v)
 }
 
 void *hvm_apic_page(struct vcpu *v) { return v->hvm->vlapic->regs; }
+paddr_t hvm_posted_interrupts(struct vcpu *v) { return virt_to_paddr(&v->hvm->vlapic->posted); }
 paddr_t hvm_apic_access_page(struct domain *d) { return virt_to_paddr(d->hvm->apic_access_page); }
 
 /*

@@ -47,7 +47,15 @@
 #define VLAPIC_DISABLED_SW 2U /* SPIV bit 8 clear */
 #define APIC_TICK_NS 10       /* the timer's clock before its divisor: 100 MHz */
 
+/* Intel SDM 3C, 30.6 "Posted-Interrupt Processing" */
+struct posted_interrupts {
+    uint32_t requested[8]; /* [a] */
+    uint32_t notified;     /* [a] bit 0: VECTOR_POSTED_INTR is on its way */
+    uint32_t unused[7];
+} __aligned(64);
+
 struct vlapic {
+    struct posted_interrupts posted; /* requests that reach a running guest without an exit */
     struct vcpu *v;
     struct hvm_hw_lapic hw;
     uint8_t *regs; /* a page: the registers, 16 bytes apart (hardware reads it with APIC virtualisation) */
