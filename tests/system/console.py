@@ -46,10 +46,9 @@ class Host:
             args += ["--disk", os.path.join(IMAGES, "data.img")]
         for disk in disks:
             args += ["--disk", disk]
-        if network and vendor == "amd":              # Dom0 forwards its port 5901, a guest's screen
+        if network:                                  # Dom0's port 5901 is a guest's screen
             self.vnc_port = free_port()
-            args += ["--qemu=-netdev user,id=n,hostfwd=tcp:127.0.0.1:%d-10.0.2.15:5901" % self.vnc_port,
-                     "--qemu=-device virtio-net-pci,netdev=n,romfile="]
+            args += ["--forward", "%d:5901" % self.vnc_port]
         command = command or [os.path.join(ROOT, "tools/polder-boot")] + args
         self.child = pexpect.spawn(command[0], command[1:], encoding="utf-8", codec_errors="replace",
                                    logfile=open(self.log, "w"), echo=False, maxread=65536, dimensions=(24, 200))
