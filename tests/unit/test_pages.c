@@ -83,6 +83,68 @@ static void a_domain_gets_frames_without_others_secrets(void **state)
     fake_domain_free(d);
 }
 
+static bool all_zero(const struct page_info *pg, unsigned order)
+{
+    const uint64_t *p = page_to_virt(pg);
+
+    for (size_t i = 0; i < (PAGE_SIZE << order) / sizeof(*p); i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+static void an_idle_cpu_scrubs_free_frames_ahead(void **state)
+{
+    struct page_info *pg = alloc_anon_pages(3, 0);
+
+    memset(page_to_virt(pg), 0x5a, PAGE_SIZE << 3);
+    free_anon_pages(pg, 3);
+    assert_false(all_zero(pg, 3));
+    while (heap_scrub_some())
+        ;
+    assert_true(all_zero(pg, 3));
+    /* What is freed after that is dirty again, also where it joins what is clean. */
+    pg = alloc_anon_pages(0, 0);
+    memset(page_to_virt(pg), 0x5a, PAGE_SIZE);
+    free_anon_pages(pg, 0);
+    assert_true(heap_scrub_some());
+    while (heap_scrub_some())
+        ;
+    assert_true(all_zero(pg, 0));
+}
+
+/* Blocks split and join in any order between pieces of scrubbing: nobody gets a frame with another's contents. */
+static void scrubbing_keeps_pace_with_splitting_and_joining(void **state)
+{
+    struct page_info *block[32] = {NULL};
+    unsigned order[32] = {0}, seed = 1;
+
+    for (unsigned step = 0; step < 20000; step++) {
+        unsigned i = (seed = seed * 1103515245 + 12345) >> 16 & 31, o = seed >> 21 & 7;
+
+        for (unsigned n = seed >> 24 & 15; n > 0; n--)
+            (void)heap_scrub_some();
+        if (block[i]) {
+            free_anon_pages(block[i], order[i]);
+            block[i] = NULL;
+            continue;
+        }
+        block[i] = alloc_anon_pages(order[i] = o, 0);
+        assert_non_null(block[i]);
+        assert_true(all_zero(block[i], o));
+        memset(page_to_virt(block[i]), 0xa5, PAGE_SIZE << o);
+    }
+    for (unsigned i = 0; i < 32; i++)
+        if (block[i])
+            free_anon_pages(block[i], order[i]);
+    while (heap_scrub_some())
+        ;
+    block[0] = alloc_anon_pages(9, 0);
+    assert_non_null(block[0]);
+    assert_true(all_zero(block[0], 9));
+    free_anon_pages(block[0], 9);
+}
+
 static void a_domain_cannot_pass_its_maximum(void **state)
 {
     struct domain *d = fake_domain(1, false, 1);
@@ -193,6 +255,8 @@ int main(void)
         UNIT_TEST(allocations_do_not_overlap_and_come_back),
         UNIT_TEST(memory_below_a_limit_is_found_or_refused),
         UNIT_TEST(a_domain_gets_frames_without_others_secrets),
+        UNIT_TEST(an_idle_cpu_scrubs_free_frames_ahead),
+        UNIT_TEST(scrubbing_keeps_pace_with_splitting_and_joining),
         UNIT_TEST(a_domain_cannot_pass_its_maximum),
         UNIT_TEST(a_frame_lives_while_it_is_referenced),
         UNIT_TEST(a_frame_has_one_type_at_a_time),

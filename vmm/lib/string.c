@@ -131,6 +131,30 @@ unsigned long long strtoull(const char *s, char **end, int base)
 }
 #endif
 
+#define PAGE_WORDS 512
+
+void clear_page(void *page)
+{
+    uint64_t *p = page, *end = p + PAGE_WORDS;
+
+    for (; p < end; p += 8)
+        __asm__ volatile("movnti %1, (%0)\n\tmovnti %1, 8(%0)\n\tmovnti %1, 16(%0)\n\tmovnti %1, 24(%0)\n\t"
+                         "movnti %1, 32(%0)\n\tmovnti %1, 40(%0)\n\tmovnti %1, 48(%0)\n\tmovnti %1, 56(%0)" ::"r"(p),
+                         "r"(0UL)
+                         : "memory");
+    __asm__ volatile("sfence" ::: "memory"); /* MOVNTI's stores are weakly ordered: AMD APM 3, "MOVNTI" */
+}
+
+bool page_is_zero(const void *page)
+{
+    const uint64_t *p = page, *end = p + PAGE_WORDS;
+
+    for (; p < end; p += 8)
+        if (p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7])
+            return false;
+    return true;
+}
+
 size_t polder_strlcpy(char *dst, const char *src, size_t size)
 {
     size_t len = strlen(src), n = len < size ? len : size - 1;

@@ -22,6 +22,9 @@ char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *sub);
 unsigned long long strtoull(const char *s, char **end, int base);
 #endif
+/* For 4 KiB, aligned to that. clear_page() goes past the caches: for pages whose next user comes later, or elsewhere. */
+void clear_page(void *page);
+bool page_is_zero(const void *page);
 /* Copies at most size - 1 characters and always terminates (size > 0). Returns strlen(src). */
 size_t polder_strlcpy(char *dst, const char *src, size_t size);
 

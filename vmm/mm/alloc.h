@@ -50,7 +50,9 @@ uint64_t outstanding_claims(void);
 
 uint64_t avail_heap_pages(void); /* free, claimed ones included */
 uint64_t total_ram_pages(void);
-uint64_t scrub_pending_pages(void); /* freed, but not to be had before a scrub: none, scrubbing is done on allocation */
+uint64_t scrub_pending_pages(void); /* freed, but not to be had before a scrub: none, allocation scrubs what is dirty */
+/* For a CPU that has nothing to do: scrubs a free frame ahead. False: there is none, or another CPU is at it. */
+bool heap_scrub_some(void);
 
 /* Boot: sets up page tables, frame table, machine-to-phys table and the heap (boot CPU, once). */
 void mm_init(void);

@@ -2,7 +2,8 @@
 /*
  * The buddy allocator.  A free block's first frame has PGC_free and the order; blocks are listed by zone (the width of
  * the frame number, so that low memory goes last) and order.  PGC_dirty of each frame says that it was used since it was
- * scrubbed: a domain gets it only after that.  heap_lock guards all; it is taken with interrupts off.
+ * scrubbed: a domain gets it only after that.  What an idle CPU has scrubbed ahead stands first in its list: as many frames
+ * of a free block, from its first, as the type_info of that says.  heap_lock guards all; it is taken with interrupts off.
  */
 #include "../domain/domain.h"
 #include "../lib/bitops.h"
@@ -31,25 +32,39 @@ static void __init init_lists(void)
             zones[z].list[o] = (struct page_list)PAGE_LIST_INIT;
 }
 
-static void insert_block(struct page_info *pg, unsigned order)
+/* A place in its list by how many of its first frames are 'clean'. */
+static void list_block(struct page_list *l, struct page_info *pg, unsigned order, uint64_t clean)
+{
+    pg->type_info = clean;
+    if (clean >> order)
+        page_list_add_head(l, pg);
+    else
+        page_list_add_tail(l, pg);
+}
+
+static void insert_block(struct page_info *pg, unsigned order, uint64_t clean)
 {
     unsigned zone = zone_of(page_to_mfn(pg));
 
     pg->count_info |= PGC_free;
     pg->order = order;
-    page_list_add_head(&zones[zone].list[order], pg);
+    list_block(&zones[zone].list[order], pg, order, clean);
     zones[zone].nonempty |= 1U << order;
 }
 
-static void remove_block(struct page_info *pg, unsigned order)
+/* How many of its first frames are clean. */
+static uint64_t remove_block(struct page_info *pg, unsigned order)
 {
     unsigned zone = zone_of(page_to_mfn(pg));
+    uint64_t clean = pg->type_info;
 
     page_list_del(&zones[zone].list[order], pg);
     if (!zones[zone].list[order].count)
         zones[zone].nonempty &= ~(1U << order);
     pg->count_info &= ~PGC_free;
     pg->order = 0;
+    pg->type_info = 0;
+    return clean;
 }
 
 /* The buddy of a block, if it is free and whole. */
@@ -66,15 +81,19 @@ static struct page_info *free_buddy(mfn_t m, unsigned order)
 static void free_block_locked(struct page_info *pg, unsigned order)
 {
     struct page_info *buddy;
+    uint64_t clean = 0;
 
     BUG_ON(pg->count_info & PGC_free);
     free_pages += 1UL << order;
     while (order < MAX_ORDER && (buddy = free_buddy(page_to_mfn(pg), order)) != NULL) {
-        remove_block(buddy, order);
+        uint64_t size = 1UL << order, other = remove_block(buddy, order);
+        uint64_t low = buddy < pg ? other : clean, high = buddy < pg ? clean : other;
+
+        clean = low < size ? low : size + high;
         pg = MIN(pg, buddy);
         order++;
     }
-    insert_block(pg, order);
+    insert_block(pg, order, clean);
 }
 
 void heap_free(struct page_info *pg, unsigned order)
@@ -97,16 +116,20 @@ static struct page_info *take_block_locked(unsigned order, unsigned top_zone)
     for (int z = (int)top_zone; z >= 0; z--) {
         uint32_t fit = zones[z].nonempty >> order;
         struct page_info *pg;
+        uint64_t clean;
         unsigned o;
 
         if (!fit)
             continue;
         o = order + ffs64(fit);
         pg = page_list_first(&zones[z].list[o]);
-        remove_block(pg, o);
+        clean = remove_block(pg, o);
         while (o > order) {
-            o--;
-            insert_block(pg + (1UL << o), o);
+            uint64_t half = 1UL << --o;
+
+            /* What is clean behind the first dirty one is found again by its PGC_dirty. */
+            insert_block(pg + half, o, clean > half ? clean - half : 0);
+            clean = MIN(clean, half);
         }
         free_pages -= 1UL << order;
         return pg;
@@ -145,13 +168,71 @@ struct page_info *heap_alloc(const struct domain *d, unsigned order, unsigned bi
     return pg;
 }
 
+/* -- scrubbing ---------------------------------------------------------------------------------------------------- */
+/*
+ * Memory that nobody ever wrote is zero nearly everywhere, and is only read: that is quicker, and where the machine is
+ * itself virtual, its host need not find a page for it.
+ */
+static void scrub_page(struct page_info *pg)
+{
+    void *va = page_to_virt(pg);
+
+    if (!page_is_zero(va))
+        clear_page(va);
+}
+
 void scrub_if_dirty(struct page_info *pg, unsigned order)
 {
     for (unsigned i = 0; i < 1U << order; i++) {
         if (pg[i].count_info & PGC_dirty)
-            memset(page_to_virt(pg + i), 0, PAGE_SIZE);
+            scrub_page(pg + i);
         pg[i].count_info = 0;
     }
+}
+
+/* The last of each list, the one to be had last, is dirty if any is. */
+static struct page_info *dirty_block_locked(struct page_list **list)
+{
+    for (int z = NR_ZONES - 1; z >= 0; z--)
+        for (uint32_t left = zones[z].nonempty; left; left &= left - 1) {
+            unsigned order = ffs64(left);
+            struct page_info *pg;
+
+            *list = &zones[z].list[order];
+            pg = frame_table + (*list)->tail;
+            if (!(pg->type_info >> order))
+                return pg;
+        }
+    return NULL;
+}
+
+#define SCRUB_LOOK 128 /* frames that are clean already are passed this many at a time */
+
+bool heap_scrub_some(void)
+{
+    unsigned long flags = local_irq_save();
+    struct page_info *pg = NULL;
+    struct page_list *list;
+
+    if (spin_trylock(&heap_lock)) {
+        pg = dirty_block_locked(&list);
+        if (pg) {
+            unsigned order = pg->order;
+            uint64_t i = pg->type_info, end = MIN(i + SCRUB_LOOK, 1UL << order);
+
+            while (i < end && !(pg[i].count_info & PGC_dirty))
+                i++;
+            if (i < end) {
+                scrub_page(pg + i);
+                pg[i++].count_info &= ~PGC_dirty;
+            }
+            page_list_del(list, pg);
+            list_block(list, pg, order, i);
+        }
+        spin_unlock(&heap_lock);
+    }
+    local_irq_restore(flags);
+    return pg;
 }
 
 /* -- hypervisor pages --------------------------------------------------------------------------------------------- */
@@ -173,7 +254,9 @@ void *alloc_zeroed_page(void)
 {
     void *va = alloc_xenheap_pages(0);
 
-    return va ? memset(va, 0, PAGE_SIZE) : NULL;
+    if (va)
+        clear_page(va);
+    return va;
 }
 
 void free_xenheap_pages(void *va, unsigned order)

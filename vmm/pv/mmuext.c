@@ -183,7 +183,7 @@ static int op_clear(struct domain *owner, mfn_t mfn)
         return rc;
     }
     if (!page_get_type(pg, PGT_writable_page)) {
-        memset(page_to_virt(pg), 0, PAGE_SIZE);
+        clear_page(page_to_virt(pg));
         page_put_type(pg);
         rc = 0;
     }

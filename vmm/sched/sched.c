@@ -389,6 +389,8 @@ void idle_loop(void)
 {
     for (;;) {
         softirq_run();
+        if (heap_scrub_some())
+            continue;
         local_irq_disable();
         if (softirq_is_pending())
             local_irq_enable();
