@@ -52,6 +52,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
     /* Saving cleared CR0.TS, which a PV guest's switch_to may set again: the registers are loaded before. */
     extended_state_load(next);
     next->ops->switch_to(next);
+    cpumask_clear(info->cpu, &prev->dirty_cpus);
     /* From here on another CPU may take prev. */
     sched_context_saved(prev);
 
@@ -61,6 +62,12 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
         vcpu_runstate_publish(next);
     }
     reset_stack_and_jump(next->ops->resume);
+}
+
+void context_leave_pv_tables(void)
+{
+    if ((read_cr3() & PAGE_MASK) != idle_cr3())
+        write_cr3_flush(idle_cr3());
 }
 
 void vcpu_sync_state(struct vcpu *v)
@@ -84,11 +91,7 @@ static void idle_switch_from(struct vcpu *v) { (void)v; }
 static void idle_switch_to(struct vcpu *v)
 {
     (void)v;
-    /* The descriptors first: those of a PV vCPU are mapped by its page tables alone. */
-    load_gdt_for(host_gdt_base());
-    load_ldt_for(0, 0);
-    if ((read_cr3() & PAGE_MASK) != idle_cr3())
-        write_cr3_flush(idle_cr3());
+    context_leave_pv_tables();
 }
 
 const struct guest_ops idle_guest_ops = {

@@ -305,6 +305,8 @@ void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 /* Switches this CPU from prev to next, which then runs: called by the scheduler, interrupts off. */
 void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;
+/* For the switch_to of who has no page tables of its own: the CPU may still be on those of the PV vCPU that it left. */
+void context_leave_pv_tables(void);
 /* Makes sure that v's registers (FPU, segments) are in memory: v must be paused or current. */
 void vcpu_sync_state(struct vcpu *v);
 /* Between them a shutdown of the domain waits for v: it has an I/O request under way. False: it is shutting down already. */

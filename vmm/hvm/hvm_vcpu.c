@@ -368,6 +368,7 @@ void hvm_switch_from(struct vcpu *v)
 
 void hvm_switch_to(struct vcpu *v)
 {
+    context_leave_pv_tables();
     hvm_backend->vcpu_load(v);
     if (hvm_backend->get_dr(v, 7) & 0xff) /* breakpoints are armed: they must be in place */
         hvm_load_dr(v);

@@ -96,8 +96,8 @@ static int pv_vcpu_reset(struct vcpu *v)
 /* -- switching ----------------------------------------------------------------------------------------------------- */
 
 /*
- * The CPU is left on the hypervisor's own tables, so that nothing of v is in use any longer: its domain may die, and
- * another CPU may run v at once. GDT first: the address space that it is in goes away with CR3.
+ * The descriptor tables of v go here, since the address space that they are in goes away with CR3. That is for the next
+ * vCPU's switch_to: v may not run elsewhere, nor its domain die, before.
  */
 static void pv_switch_from(struct vcpu *v)
 {
@@ -107,8 +107,6 @@ static void pv_switch_from(struct vcpu *v)
         load_ldt_for(0, 0);
     }
     load_gdt_for(host_gdt_base());
-    write_cr3_flush(idle_cr3());
-    cpumask_clear(smp_processor_id(), &v->dirty_cpus);
 }
 
 static void pv_switch_to(struct vcpu *v)
