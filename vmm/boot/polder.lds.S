@@ -20,7 +20,8 @@ SECTIONS
         _text_start = .;
         KEEP(*(.multiboot))
         *(.head.text)
-        *(.text .text.* .entry.text)
+        *(.text.entry) *(.text.stubs) *(.text.hot .text.hot.*)
+        *(.text .text.*)
         . = ALIGN(4096);
         _text_end = .;
     }
@@ -46,7 +47,7 @@ SECTIONS
     /* The variables' addresses are those of the template: CPU n's copy is at percpu_offset[n] from it. */
     .data.percpu : {
         __percpu_start = .;
-        *(.data.percpu .data.percpu.*)
+        *(.data.percpu) *(.data.percpu.*)
         . = ALIGN(64);
         __percpu_end = .;
     }
@@ -67,7 +68,7 @@ SECTIONS
     }
     .data : {
         _data_start = .;
-        *(.data.read_mostly)
+        *(.data.read_mostly) *(.data.hot) *(.data.syscall_slots)
         . = ALIGN(64);
         *(.data .data.*)
         *(.got .got.*)
@@ -80,6 +81,7 @@ SECTIONS
         *(.bss .bss.* COMMON)
         . = ALIGN(64);
         /* The boot CPU's copy of the per-CPU data. */
+        . = ALIGN(4096);
         _percpu_boot = .;
         . += SIZEOF(.data.percpu);
         . = ALIGN(4096);

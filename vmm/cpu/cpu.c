@@ -13,8 +13,8 @@
 #include "fpu.h"
 #include "regs.h"
 
-struct cpu_features cpu_features;
-uint64_t mmu_cr4_features;
+__read_mostly struct cpu_features cpu_features;
+__read_mostly uint64_t mmu_cr4_features;
 
 void get_raw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]) { cpuid_count(leaf, sub, out); }
 

@@ -46,26 +46,7 @@
     popq %rdi
 .endm
 
-    .text
-
-/* One stub for each vector: completes error_code and entry_vector, which share the place of the CPU's error code. */
-    .balign TRAP_STUB_SIZE
-    .globl trap_stubs
-trap_stubs:
-    .set vec, 0
-    .rept 256
-    .balign TRAP_STUB_SIZE
-    .if (vec >= 32) || (((X86_TRAP_HAVE_EC >> (vec & 31)) & 1) == 0)
-    pushq $0
-    .endif
-    movl $vec, 4(%rsp)
-    .if (vec == X86_TRAP_NMI) || (vec == X86_TRAP_DF) || (vec == X86_TRAP_MC) || (vec == X86_TRAP_DB)
-    jmp entry_ist
-    .else
-    jmp entry_trap
-    .endif
-    .set vec, vec + 1
-    .endr
+    .section .text.entry, "ax"
 
     .balign 16
 entry_trap:
@@ -100,28 +81,6 @@ entry_ist:
     RESTORE_REGS
     addq $8, %rsp
     iretq
-
-/*
- * SYSCALL leaves RSP the guest's and GS belongs to the guest, so nothing but RIP says which CPU this is: each CPU has a
- * stub of its own (AMD APM 2, 6.1.1).
- */
-.macro SYSCALL_STUBS name, cs
-    .balign SYSCALL_STUB_SIZE
-    .globl \name
-\name:
-    .set cpu, 0
-    .rept ENTRY_MAX_CPUS
-    .balign SYSCALL_STUB_SIZE
-    movq %rsp, syscall_slots + SYSCALL_SLOT_SIZE * cpu + 8(%rip)
-    movq syscall_slots + SYSCALL_SLOT_SIZE * cpu(%rip), %rsp
-    pushq syscall_slots + SYSCALL_SLOT_SIZE * cpu + 8(%rip)
-    pushq $\cs
-    jmp entry_syscall
-    .set cpu, cpu + 1
-    .endr
-.endm
-    SYSCALL_STUBS syscall_stubs, GUEST_CS64
-    SYSCALL_STUBS syscall32_stubs, GUEST_CS32
 
 /* Stores all but RAX, RIP, CS, RFLAGS and RSP into the vCPU in RAX. */
 .macro STORE_REGS
@@ -260,7 +219,50 @@ reset_stack_and_jump:
     pushq $0
     jmp *%rdi
 
-    .section .data.read_mostly, "aw"
+    .section .text.stubs, "ax"
+
+/*
+ * SYSCALL leaves RSP the guest's and GS belongs to the guest, so nothing but RIP says which CPU this is: each CPU has a
+ * stub of its own (AMD APM 2, 6.1.1).
+ */
+.macro SYSCALL_STUBS name, cs
+    .balign SYSCALL_STUB_SIZE
+    .globl \name
+\name:
+    .set cpu, 0
+    .rept ENTRY_MAX_CPUS
+    .balign SYSCALL_STUB_SIZE
+    movq %rsp, syscall_slots + SYSCALL_SLOT_SIZE * cpu + 8(%rip)
+    movq syscall_slots + SYSCALL_SLOT_SIZE * cpu(%rip), %rsp
+    pushq syscall_slots + SYSCALL_SLOT_SIZE * cpu + 8(%rip)
+    pushq $\cs
+    jmp entry_syscall
+    .set cpu, cpu + 1
+    .endr
+.endm
+    SYSCALL_STUBS syscall_stubs, GUEST_CS64
+    SYSCALL_STUBS syscall32_stubs, GUEST_CS32
+
+/* One stub for each vector: completes error_code and entry_vector, which share the place of the CPU's error code. */
+    .balign TRAP_STUB_SIZE
+    .globl trap_stubs
+trap_stubs:
+    .set vec, 0
+    .rept 256
+    .balign TRAP_STUB_SIZE
+    .if (vec >= 32) || (((X86_TRAP_HAVE_EC >> (vec & 31)) & 1) == 0)
+    pushq $0
+    .endif
+    movl $vec, 4(%rsp)
+    .if (vec == X86_TRAP_NMI) || (vec == X86_TRAP_DF) || (vec == X86_TRAP_MC) || (vec == X86_TRAP_DB)
+    jmp entry_ist
+    .else
+    jmp entry_trap
+    .endif
+    .set vec, vec + 1
+    .endr
+
+    .section .data.syscall_slots, "aw"
     .balign SYSCALL_SLOT_SIZE
     .globl syscall_slots
 syscall_slots:

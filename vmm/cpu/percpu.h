@@ -39,6 +39,8 @@ struct cpu_info *get_cpu_info(void); /* unit tests give their own */
 
 extern uint64_t percpu_offset[MAX_CPUS]; /* valid for CPUs that were brought up */
 #define DEFINE_PER_CPU(type, name) __percpu __typeof__(type) per_cpu__##name
+/* Behind the others, which so stay near each other. */
+#define DEFINE_PER_CPU_LARGE(type, name) __section(".data.percpu.large") __typeof__(type) per_cpu__##name
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) per_cpu__##name
 #define per_cpu(name, cpu) (*(__typeof__(per_cpu__##name) *)((char *)&per_cpu__##name + percpu_offset[cpu]))
 #define this_cpu(name) (*(__typeof__(per_cpu__##name) *)((char *)&per_cpu__##name + get_cpu_info()->percpu_offset))

@@ -46,6 +46,7 @@ wrmsr_safe:
     ret
     EX_TABLE 1b, safe_fault
 
+    .section .text.entry, "ax"
 /* int copy_bytes_safe(void *dst, const void *src, size_t n) */
     .balign 16
     .globl copy_bytes_safe
@@ -61,6 +62,7 @@ copy_bytes_safe:
     EX_TABLE 1b, safe_fault
     EX_TABLE 2b, safe_fault
 
+    .text
 safe_fault:
     movl $MINUS_EFAULT, %eax
     ret

@@ -40,11 +40,11 @@ _Static_assert(offsetof(struct vcpu, host_stack_top) == VCPU_HOST_STACK_TOP, "en
 _Static_assert(sizeof(struct cpu_info) == CPUINFO_SIZE && offsetof(struct cpu_info, current_vcpu) == 0, "entry code");
 _Static_assert(sizeof(struct syscall_slot) == SYSCALL_SLOT_SIZE && ENTRY_MAX_CPUS == MAX_CPUS, "entry code");
 
-void (*pv_trap_hook)(struct cpu_user_regs *regs);
-void (*pv_syscall_hook)(struct cpu_user_regs *regs);
-void (*pv_sysenter_hook)(struct cpu_user_regs *regs);
+__read_mostly void (*pv_trap_hook)(struct cpu_user_regs *regs);
+__read_mostly void (*pv_syscall_hook)(struct cpu_user_regs *regs);
+__read_mostly void (*pv_sysenter_hook)(struct cpu_user_regs *regs);
 void (*pv_iret_fault_hook)(struct cpu_user_regs *regs, unsigned vector, uint32_t error_code);
-bool (*hv_page_fault_hook)(struct cpu_user_regs *regs, uint64_t cr2);
+__read_mostly bool (*hv_page_fault_hook)(struct cpu_user_regs *regs, uint64_t cr2);
 
 static const char *const trap_names[32] = {
     "divide error",
@@ -75,7 +75,7 @@ static bool from_guest(const struct cpu_user_regs *regs) { return regs->cs & 3; 
 
 static void __noreturn resume_guest(void) { reset_stack_and_jump(current->ops->resume); }
 
-void guest_entry(struct cpu_user_regs *regs)
+__hot_entry void guest_entry(struct cpu_user_regs *regs)
 {
     if (regs->entry_vector < 32 || regs->entry_vector == VECTOR_LEGACY_SYSCALL)
         pv_trap_hook(regs);
@@ -84,7 +84,7 @@ void guest_entry(struct cpu_user_regs *regs)
     resume_guest();
 }
 
-void guest_syscall_entry(struct cpu_user_regs *regs)
+__hot_entry void guest_syscall_entry(struct cpu_user_regs *regs)
 {
     pv_syscall_hook(regs);
     resume_guest();

@@ -12,7 +12,7 @@
 struct xlat_buf {
     uint8_t bytes[COMPAT_XLAT_SIZE] __aligned(16);
 };
-static DEFINE_PER_CPU(struct xlat_buf, xlat_buf);
+static DEFINE_PER_CPU_LARGE(struct xlat_buf, xlat_buf);
 
 void *xlat_at(size_t offset) { return this_cpu(xlat_buf).bytes + offset; }
 

@@ -19,7 +19,7 @@
 #include "pirq.h"
 #include "vcpu.h"
 
-struct domain *dom0, *idle_domain, *dom_xen, *dom_io;
+__read_mostly struct domain *dom0, *idle_domain, *dom_xen, *dom_io;
 struct list_head domain_list = LIST_HEAD_INIT(domain_list);
 spinlock_t domlist_lock = SPINLOCK_INIT(LOCK_UNORDERED);
 bool (*hvm_caps)(void);
@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "page_info.owner needs a page
 
 /* -- references --------------------------------------------------------------------------------------------------- */
 
-bool domain_get(struct domain *d)
+__hot bool domain_get(struct domain *d)
 {
     int32_t old = READ_ONCE(d->refcount);
 
@@ -43,7 +43,7 @@ bool domain_get(struct domain *d)
     return true;
 }
 
-void domain_put(struct domain *d)
+__hot void domain_put(struct domain *d)
 {
     unsigned long flags;
 
@@ -76,7 +76,7 @@ static struct domain *domain_find(domid_t id, bool or_next)
     return found;
 }
 
-struct domain *domain_get_by_id(domid_t id)
+__hot struct domain *domain_get_by_id(domid_t id)
 {
     if (id == DOMID_SELF)
         return domain_get(current->domain) ? current->domain : NULL;

@@ -141,7 +141,7 @@ static void evtchn_free_port(struct domain *d, struct evtchn *chn)
 
 bool vcpu_event_pending(const struct vcpu *v) { return READ_ONCE(v->info->evtchn_upcall_pending); }
 
-bool vcpu_event_deliverable(const struct vcpu *v)
+__hot_entry bool vcpu_event_deliverable(const struct vcpu *v)
 {
     const struct vcpu_info *info = v->info;
 

@@ -17,7 +17,7 @@
 #define TSC_MODE_NEVER_EMULATE 2
 
 /* Raised when guests must be told anew; a vCPU whose epoch differs is told when it is entered next. */
-static uint32_t time_epoch = 1;
+static __read_mostly uint32_t time_epoch = 1;
 
 /* -- vcpu_time_info ----------------------------------------------------------------------------------------------- */
 
@@ -70,17 +70,22 @@ static void time_area_write(struct vcpu *v, struct vcpu_time_info *t)
     (void)!copy_to_guest(gva, &version);
 }
 
-void vcpu_time_update(struct vcpu *v)
+static noinline void time_update(struct vcpu *v, uint32_t epoch)
 {
-    uint32_t epoch = READ_ONCE(time_epoch);
     struct vcpu_time_info t;
 
-    if (likely(v->time_epoch == epoch))
-        return;
     v->time_epoch = epoch;
     time_sample(v, &t);
     time_info_write(&v->info->time, &t);
     time_area_write(v, &t);
+}
+
+__hot_entry void vcpu_time_update(struct vcpu *v)
+{
+    uint32_t epoch = READ_ONCE(time_epoch);
+
+    if (unlikely(v->time_epoch != epoch))
+        time_update(v, epoch);
 }
 
 /* -- the wall clock ----------------------------------------------------------------------------------------------- */

@@ -23,8 +23,8 @@
     [__HYPERVISOR_vm_assist] = do_vm_assist, [__HYPERVISOR_hvm_op] = do_hvm_op, [__HYPERVISOR_dm_op] = do_dm_op,       \
     [__HYPERVISOR_xsm_op] = do_xsm_op, [__HYPERVISOR_hypfs_op] = do_hypfs_op
 
-static hypercall_fn pv_table[NR_HYPERCALLS] = {COMMON_HYPERCALLS};
-static hypercall_fn hvm_table[NR_HYPERCALLS] = {COMMON_HYPERCALLS};
+static __read_mostly hypercall_fn pv_table[NR_HYPERCALLS] = {COMMON_HYPERCALLS};
+static __read_mostly hypercall_fn hvm_table[NR_HYPERCALLS] = {COMMON_HYPERCALLS};
 
 DEFINE_PER_CPU(uint64_t[NR_HYPERCALLS], hypercall_count); /* calls by number, for the debug key and `xm` */
 
@@ -38,18 +38,18 @@ long do_hypfs_op(uint64_t cmd, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
 
 /* -- dispatch ----------------------------------------------------------------------------------------------------- */
 
-long hypercall_call_native(unsigned nr, const uint64_t a[5])
+__hot_entry long hypercall_call_native(unsigned nr, const uint64_t a[5])
 {
     hypercall_fn fn = NULL;
 
     if (nr < NR_HYPERCALLS) {
-        fn = is_pv_domain(current->domain) ? pv_table[nr] : hvm_table[nr];
+        fn = current->ops == &pv_guest_ops ? pv_table[nr] : hvm_table[nr];
         this_cpu(hypercall_count)[nr]++;
     }
     return fn ? fn(a[0], a[1], a[2], a[3], a[4]) : -ENOSYS;
 }
 
-static long hypercall_call(unsigned nr, const uint64_t a[5])
+static __hot_entry long hypercall_call(unsigned nr, const uint64_t a[5])
 {
     return current->hc.compat ? compat_call(nr, a) : hypercall_call_native(nr, a);
 }
@@ -74,7 +74,7 @@ static void args_store(struct cpu_user_regs *r, bool is_64bit, const uint64_t *a
         *(is_64bit ? reg64 : reg32)[i] = is_64bit ? a[i] : (uint32_t)a[i];
 }
 
-bool hypercall_dispatch(struct cpu_user_regs *regs, bool is_64bit)
+__hot_entry bool hypercall_dispatch(struct cpu_user_regs *regs, bool is_64bit)
 {
     struct vcpu *v = current;
     unsigned nr = regs->eax;
@@ -98,7 +98,7 @@ bool hypercall_dispatch(struct cpu_user_regs *regs, bool is_64bit)
     return false;
 }
 
-bool hypercall_preempt_check(void)
+__hot bool hypercall_preempt_check(void)
 {
     struct vcpu *v = current;
 
@@ -126,7 +126,7 @@ struct multicall_entry_32 {
     uint32_t op, result, args[6];
 };
 
-static int mc_read(uint64_t gva, struct multicall_entry *e)
+static __hot int mc_read(uint64_t gva, struct multicall_entry *e)
 {
     struct multicall_entry_32 c;
 
@@ -140,7 +140,7 @@ static int mc_read(uint64_t gva, struct multicall_entry *e)
     return 0;
 }
 
-static int mc_write_result(uint64_t gva, long result)
+static __hot int mc_write_result(uint64_t gva, long result)
 {
     uint32_t result32 = (uint32_t)result;
 
@@ -172,7 +172,7 @@ static int mc_write_continuation(uint64_t gva, struct vcpu *v)
 }
 
 /* One entry. 1: it is to be continued. */
-static int mc_execute(struct vcpu *v, uint64_t gva)
+static __hot int mc_execute(struct vcpu *v, uint64_t gva)
 {
     struct multicall_entry e;
     uint64_t a[5];
@@ -191,7 +191,7 @@ static int mc_execute(struct vcpu *v, uint64_t gva)
     return mc_write_continuation(gva, v) ? -EFAULT : 1;
 }
 
-long do_multicall(uint64_t list, uint64_t n, uint64_t a3, uint64_t a4, uint64_t a5)
+__hot long do_multicall(uint64_t list, uint64_t n, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     size_t size = hypercall_is_compat() ? sizeof(struct multicall_entry_32) : sizeof(struct multicall_entry);
     struct vcpu *v = current;
@@ -215,7 +215,7 @@ long do_multicall(uint64_t list, uint64_t n, uint64_t a3, uint64_t a4, uint64_t 
 
 /* -- guest memory ------------------------------------------------------------------------------------------------- */
 
-int copy_from_guest_bytes(void *dst, uint64_t gva, size_t n)
+__hot_entry int copy_from_guest_bytes(void *dst, uint64_t gva, size_t n)
 {
     struct vcpu *v = current;
     const void *src;
@@ -230,7 +230,7 @@ int copy_from_guest_bytes(void *dst, uint64_t gva, size_t n)
     return v->ops->copy_from && gva + n >= gva ? v->ops->copy_from(dst, gva, n) : -EFAULT;
 }
 
-int copy_to_guest_bytes(uint64_t gva, const void *src, size_t n)
+__hot_entry int copy_to_guest_bytes(uint64_t gva, const void *src, size_t n)
 {
     struct vcpu *v = current;
     void *dst;

@@ -10,6 +10,13 @@
 #define __noreturn __attribute__((__noreturn__))
 #define __used __attribute__((__used__))
 #define __cold __attribute__((__cold__))
+/*
+ * What a PV guest's system calls, faults, and calls for its page tables run through. It stands together in the image: each
+ * load of CR3 empties the TLB, and the fewer pages such a way touches, the less it has to fetch again.
+ */
+#define __hot __attribute__((__hot__))
+#define __hot_entry __section(".text.entry") __hot      /* of these, what nearly every entry needs */
+#define __hot_data __section(".data.hot") __aligned(64) /* written on such ways: a cache line of its own */
 #define __section(name) __attribute__((__section__(name)))
 #define __init __section(".init.text") __cold
 #define __initdata __section(".init.data")

@@ -40,7 +40,7 @@ static void note_locked(const spinlock_t *l) {}
 static void note_unlocked(const spinlock_t *l) {}
 #endif
 
-void spin_lock(spinlock_t *l)
+__hot void spin_lock(spinlock_t *l)
 {
     uint16_t ticket;
 
@@ -52,7 +52,7 @@ void spin_lock(spinlock_t *l)
     note_locked(l);
 }
 
-void spin_unlock(spinlock_t *l)
+__hot void spin_unlock(spinlock_t *l)
 {
     note_unlocked(l);
     WRITE_ONCE(l->holder, 0);
@@ -87,7 +87,7 @@ bool spin_is_locked(const spinlock_t *l)
     return now.head != now.tail;
 }
 
-unsigned long local_irq_save(void)
+__hot unsigned long local_irq_save(void)
 {
     unsigned long flags;
 
@@ -95,7 +95,7 @@ unsigned long local_irq_save(void)
     return flags;
 }
 
-void local_irq_restore(unsigned long flags)
+__hot void local_irq_restore(unsigned long flags)
 {
     if (flags & 0x200)
         local_irq_enable();

@@ -17,7 +17,7 @@
 #define NR_GROUPS ((DIRECTMAP_END - DIRECTMAP_START) >> (PAGE_SHIFT + GROUP_SHIFT))
 #define M2P_CHUNK_FRAMES (MB(2) / sizeof(uint64_t))
 
-uint64_t max_mfn;
+__read_mostly uint64_t max_mfn;
 
 static struct region {
     paddr_t start, end;
@@ -33,7 +33,7 @@ static DECLARE_BITMAP(group_valid, NR_GROUPS);
 
 extern const char _image_start[], _image_end[];
 
-bool mfn_valid(mfn_t m) { return m.v < max_mfn && test_bit((unsigned)(m.v >> GROUP_SHIFT), group_valid); }
+__hot bool mfn_valid(mfn_t m) { return m.v < max_mfn && test_bit((unsigned)(m.v >> GROUP_SHIFT), group_valid); }
 
 bool mfn_is_ram(mfn_t m)
 {

@@ -5,7 +5,7 @@
 #include "../lib/printk.h"
 #include "internal.h"
 
-struct domain *page_owner(const struct page_info *pg)
+__hot struct domain *page_owner(const struct page_info *pg)
 {
     uint32_t owner = READ_ONCE(pg->owner);
 
@@ -18,7 +18,7 @@ void page_set_owner(struct page_info *pg, struct domain *d)
     WRITE_ONCE(pg->owner, d ? (uint32_t)virt_to_mfn(d).v : 0);
 }
 
-bool page_get(struct page_info *pg, const struct domain *d)
+__hot bool page_get(struct page_info *pg, const struct domain *d)
 {
     uint64_t x = READ_ONCE(pg->count_info);
 
@@ -33,7 +33,7 @@ bool page_get(struct page_info *pg, const struct domain *d)
     return false;
 }
 
-void page_put(struct page_info *pg)
+__hot void page_put(struct page_info *pg)
 {
     uint64_t left = __atomic_sub_fetch(&pg->count_info, 1, __ATOMIC_SEQ_CST);
 
@@ -50,7 +50,7 @@ void page_put_allocated(struct page_info *pg)
         page_put(pg);
 }
 
-struct page_info *page_get_from_mfn(mfn_t m, const struct domain *d)
+__hot struct page_info *page_get_from_mfn(mfn_t m, const struct domain *d)
 {
     struct page_info *pg;
 

@@ -18,7 +18,7 @@
 #include "pgtable.h"
 #include "tlb.h"
 
-const struct page_type_ops *page_type_ops;
+__read_mostly const struct page_type_ops *page_type_ops;
 
 #define WORK_BITS (PGT_locked | PGT_partial | PGT_undo | PGT_failed | PGT_progress_mask)
 
@@ -28,7 +28,7 @@ static bool cas_type(struct page_info *pg, uint64_t *old, uint64_t new)
 }
 
 /* Only for the holder of PGT_locked; others may change the count meanwhile. */
-static void change_bits(struct page_info *pg, uint64_t clear, uint64_t set)
+static __hot void change_bits(struct page_info *pg, uint64_t clear, uint64_t set)
 {
     uint64_t old = READ_ONCE(pg->type_info);
 
@@ -126,7 +126,7 @@ static int first_use(struct page_info *pg, uint64_t before, uint64_t type, bool 
     return 0;
 }
 
-static int get_type(struct page_info *pg, uint64_t type, bool preemptible)
+static __hot int get_type(struct page_info *pg, uint64_t type, bool preemptible)
 {
     uint64_t x;
     int rc;
@@ -157,10 +157,10 @@ static int get_type(struct page_info *pg, uint64_t type, bool preemptible)
     }
 }
 
-int page_get_type(struct page_info *pg, uint64_t type) { return get_type(pg, type, false); }
+__hot int page_get_type(struct page_info *pg, uint64_t type) { return get_type(pg, type, false); }
 int page_get_type_preemptible(struct page_info *pg, uint64_t type) { return get_type(pg, type, true); }
 
-static int put_type(struct page_info *pg, bool preemptible)
+static __hot int put_type(struct page_info *pg, bool preemptible)
 {
     uint64_t x, type;
 
@@ -186,7 +186,7 @@ static int put_type(struct page_info *pg, bool preemptible)
     }
 }
 
-void page_put_type(struct page_info *pg)
+__hot void page_put_type(struct page_info *pg)
 {
     if (put_type(pg, false))
         BUG(); /* a call that is not preemptible finishes */
@@ -209,7 +209,7 @@ int page_type_finish(struct page_info *pg, bool preemptible)
     return 0;
 }
 
-bool page_type_lock(struct page_info *pg, uint64_t type)
+__hot bool page_type_lock(struct page_info *pg, uint64_t type)
 {
     uint64_t x;
 
@@ -224,9 +224,9 @@ bool page_type_lock(struct page_info *pg, uint64_t type)
     }
 }
 
-void page_type_unlock(struct page_info *pg) { change_bits(pg, PGT_locked, 0); }
+__hot void page_type_unlock(struct page_info *pg) { change_bits(pg, PGT_locked, 0); }
 
-bool page_get_and_type(struct page_info *pg, const struct domain *d, uint64_t type)
+__hot bool page_get_and_type(struct page_info *pg, const struct domain *d, uint64_t type)
 {
     if (!page_get(pg, d))
         return false;

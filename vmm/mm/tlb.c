@@ -14,7 +14,7 @@
 #include "page.h"
 #include "pgtable.h"
 
-static uint32_t clock = 1;
+static __hot_data uint32_t clock = 1;
 static DEFINE_PER_CPU(uint32_t, tlb_time)
 = 1;
 static DEFINE_SPINLOCK(flush_lock);
@@ -30,10 +30,10 @@ static uint64_t flush_va;
 static void flush_everywhere(void *unused) { flush_tlb_mask(&cpu_online_map, FLUSH_TLB, 0); }
 static struct tasklet epoch_tasklet = {.fn = flush_everywhere};
 
-uint32_t tlb_clock(void) { return __atomic_load_n(&clock, __ATOMIC_ACQUIRE); }
+__hot uint32_t tlb_clock(void) { return __atomic_load_n(&clock, __ATOMIC_ACQUIRE); }
 
 /* Before the flush: a frame that is freed while it goes on has this tick, so is not taken for flushed. */
-static uint32_t tick(void)
+static __hot_entry uint32_t tick(void)
 {
     uint32_t t = __atomic_add_fetch(&clock, 1, __ATOMIC_SEQ_CST);
 
@@ -42,7 +42,7 @@ static uint32_t tick(void)
     return t;
 }
 
-void write_cr3_flush(uint64_t cr3)
+__hot_entry void write_cr3_flush(uint64_t cr3)
 {
     uint32_t t = tick();
 
@@ -50,7 +50,7 @@ void write_cr3_flush(uint64_t cr3)
     this_cpu(tlb_time) = t;
 }
 
-void flush_tlb_local(unsigned flags, uint64_t va)
+__hot void flush_tlb_local(unsigned flags, uint64_t va)
 {
     unsigned long irq;
 
@@ -138,7 +138,7 @@ void flush_tlb_mask(const cpumask_t *mask, unsigned flags, uint64_t va)
         flush_remote(&others, flags, va);
 }
 
-void tlb_filter_flush(uint32_t stamp)
+__hot void tlb_filter_flush(uint32_t stamp)
 {
     cpumask_t mask = {};
     unsigned cpu;

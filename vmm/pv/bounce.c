@@ -13,7 +13,7 @@
 
 #define FRAME_WORDS_MAX 12
 
-void pv_switch_mode(struct vcpu *v)
+__hot_entry void pv_switch_mode(struct vcpu *v)
 {
     pv_toggle_mode(v);
     INSN("swapgs" ::: "memory");
@@ -26,14 +26,14 @@ static uint64_t frame_rflags(const struct vcpu *v, uint8_t mask)
     if (!mask) {
         flags |= EFLAGS_IF;
     }
-    if (v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl)) {
+    if (v->pv->iopl && (v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl))) {
         flags |= (uint64_t)v->pv->iopl << 12;
     }
     return flags;
 }
 
 /* Fills the frame from the lowest address up; returns its length in words. */
-static unsigned build_frame(const struct vcpu *v, const struct pv_bounce *b, uint8_t mask, uint64_t *f)
+static __hot_entry unsigned build_frame(const struct vcpu *v, const struct pv_bounce *b, uint8_t mask, uint64_t *f)
 {
     const struct cpu_user_regs *regs = &v->regs;
     unsigned n = 0;
@@ -58,7 +58,7 @@ static unsigned build_frame(const struct vcpu *v, const struct pv_bounce *b, uin
     return n;
 }
 
-bool pv_bounce(struct vcpu *v, const struct pv_bounce *b)
+__hot_entry bool pv_bounce(struct vcpu *v, const struct pv_bounce *b)
 {
     struct cpu_user_regs *regs = &v->regs;
     uint64_t frame[FRAME_WORDS_MAX], sp = pv_in_kernel_mode(v) ? regs->rsp : v->pv->kernel_sp;
@@ -91,7 +91,7 @@ bool pv_bounce(struct vcpu *v, const struct pv_bounce *b)
     return true;
 }
 
-bool pv_bounce_event(struct vcpu *v)
+__hot_entry bool pv_bounce_event(struct vcpu *v)
 {
     const struct pv_bounce b = {
         .what = "an event", .rip = v->pv->event_cb.rip, .cs = FLAT_KERNEL_CS, .mask_events = true};

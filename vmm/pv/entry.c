@@ -15,7 +15,7 @@
 #define HYPERCALL_ENTRIES 128
 #define HYPERCALL_ENTRY_SIZE 32
 
-static void bounce_callback(struct vcpu *v, const struct pv_callback *cb, const char *what)
+static __hot_entry void bounce_callback(struct vcpu *v, const struct pv_callback *cb, const char *what)
 {
     const struct pv_bounce b = {.what = what, .rip = cb->rip, .cs = FLAT_KERNEL_CS, .mask_events = cb->mask_events};
 
@@ -23,7 +23,7 @@ static void bounce_callback(struct vcpu *v, const struct pv_callback *cb, const 
 }
 
 /* SYSCALL: a hypercall if the guest's kernel executed it, else a system call for that kernel. Interrupts are off. */
-void pv_syscall(struct cpu_user_regs *regs)
+__hot_entry void pv_syscall(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     bool compat = (regs->cs & ~3U) != (GUEST_CS64 & ~3U);
@@ -57,7 +57,7 @@ void pv_sysenter(struct cpu_user_regs *regs)
 }
 
 /* Builds at most one frame; true if it did (or crashed the domain), and there is to be another look. */
-static bool deliver_pending(struct vcpu *v)
+static __hot_entry bool deliver_pending(struct vcpu *v)
 {
     if (v->pv->failsafe_pending) {
         v->pv->failsafe_pending = false;
@@ -77,7 +77,7 @@ static bool deliver_pending(struct vcpu *v)
 }
 
 /* guest_ops.resume: on an empty stack. */
-void pv_resume(void)
+__hot_entry void pv_resume(void)
 {
     struct vcpu *v = current;
 

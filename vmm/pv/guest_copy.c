@@ -32,7 +32,7 @@ static void smap_close(void)
     }
 }
 
-static int copy(void *dst, const void *src, size_t n)
+static __hot_entry int copy(void *dst, const void *src, size_t n)
 {
     int rc;
 
@@ -42,7 +42,7 @@ static int copy(void *dst, const void *src, size_t n)
     return rc;
 }
 
-int pv_copy_from_guest(void *dst, uint64_t gva, size_t n)
+__hot_entry int pv_copy_from_guest(void *dst, uint64_t gva, size_t n)
 {
     if (!n) {
         return 0;
@@ -50,7 +50,7 @@ int pv_copy_from_guest(void *dst, uint64_t gva, size_t n)
     return range_ok(gva, n) ? copy(dst, (const void *)gva, n) : -EFAULT;
 }
 
-int pv_copy_to_guest(uint64_t gva, const void *src, size_t n)
+__hot_entry int pv_copy_to_guest(uint64_t gva, const void *src, size_t n)
 {
     if (!n) {
         return 0;

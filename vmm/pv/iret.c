@@ -4,7 +4,7 @@
 #include "../domain/hypercall.h"
 #include "guest.h"
 
-static long do_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+static __hot_entry long do_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     struct vcpu *v = current;
     struct cpu_user_regs *regs = &v->regs;

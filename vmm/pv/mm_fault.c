@@ -41,7 +41,7 @@ static bool descriptor_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigne
 }
 
 /* Do the tables in CR3 allow the access after all? */
-static bool tables_allow(const struct cpu_user_regs *regs, uint64_t va)
+static __hot bool tables_allow(const struct cpu_user_regs *regs, uint64_t va)
 {
     uint64_t need = PTE_P | (regs->error_code & PFEC_W ? PTE_W : 0) | (from_guest(regs) ? PTE_U : 0);
     mfn_t table = paddr_to_mfn(read_cr3() & PTE_ADDR);
@@ -66,7 +66,7 @@ static bool tables_allow(const struct cpu_user_regs *regs, uint64_t va)
     return true;
 }
 
-bool pv_mm_page_fault(struct cpu_user_regs *regs, uint64_t cr2)
+__hot_entry bool pv_mm_page_fault(struct cpu_user_regs *regs, uint64_t cr2)
 {
     struct vcpu *v = current;
     uint64_t area = cr2 - pv_gdt_va(v);

@@ -10,7 +10,7 @@
 
 #define BATCH_RESUMED (1U << 31) /* in the count: a continuation, *pdone counts on */
 
-long pv_batch_run(const struct pv_batch *b, uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom)
+__hot long pv_batch_run(const struct pv_batch *b, uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom)
 {
     uint32_t n = (uint32_t)count & ~BATCH_RESUMED, done = 0, i = 0;
     struct vcpu *v = current;
@@ -56,7 +56,8 @@ static int write_plain(struct page_info *pg, unsigned offset, uint64_t value)
     return 0;
 }
 
-static int change_entry(struct page_info *pg, unsigned level, unsigned offset, pte_t new, const struct pv_pte_change *c)
+static __hot int change_entry(struct page_info *pg, unsigned level, unsigned offset, pte_t new,
+                              const struct pv_pte_change *c)
 {
     struct vcpu *v = current;
     pte_t *p = (pte_t *)((char *)page_to_virt(pg) + offset);
@@ -77,7 +78,7 @@ static int change_entry(struct page_info *pg, unsigned level, unsigned offset, p
     return rc;
 }
 
-static int update_pt(const struct mmu_update *req, const struct update_ctx *u)
+static __hot int update_pt(const struct mmu_update *req, const struct update_ctx *u)
 {
     unsigned cmd = req->ptr & 3, offset = (unsigned)(req->ptr & ~PAGE_MASK & ~3UL);
     const struct pv_pte_change c = {.pt_owner = u->pt_owner,
@@ -123,7 +124,7 @@ static int update_m2p(const struct mmu_update *req, const struct update_ctx *u)
     return 0;
 }
 
-static int update_one(uint64_t gva, void *ctx)
+static __hot int update_one(uint64_t gva, void *ctx)
 {
     struct mmu_update req;
 
@@ -133,7 +134,7 @@ static int update_one(uint64_t gva, void *ctx)
     return (req.ptr & 3) == MMU_MACHPHYS_UPDATE ? update_m2p(&req, ctx) : update_pt(&req, ctx);
 }
 
-long do_mmu_update(uint64_t ureqs, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t unused)
+__hot long do_mmu_update(uint64_t ureqs, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t unused)
 {
     struct update_ctx u;
     struct pv_batch b = {

@@ -10,7 +10,7 @@
 /* -- whose frames -------------------------------------------------------------------------------------------------- */
 static bool is_system_domain(const struct domain *d) { return d == dom_io || d == dom_xen; }
 
-struct domain *pv_get_pg_owner(domid_t id, int *err)
+__hot struct domain *pv_get_pg_owner(domid_t id, int *err)
 {
     struct domain *self = current->domain, *d;
 
@@ -36,7 +36,7 @@ struct domain *pv_get_pg_owner(domid_t id, int *err)
     return NULL;
 }
 
-void pv_put_pg_owner(struct domain *d)
+__hot void pv_put_pg_owner(struct domain *d)
 {
     if (!is_system_domain(d)) {
         domain_put(d);
@@ -78,7 +78,7 @@ int pv_vcpumask_to_cpus(struct domain *d, uint64_t gva, cpumask_t *out)
     return 0;
 }
 
-static int op_flush(struct domain *d, const struct mmuext_op *op)
+static __hot int op_flush(struct domain *d, const struct mmuext_op *op)
 {
     uint64_t va = op->arg1.linear_addr;
     cpumask_t mask;
@@ -214,7 +214,7 @@ static int op_copy(struct domain *owner, mfn_t dst, mfn_t src)
 
 /* -- the hypercall ------------------------------------------------------------------------------------------------- */
 /* What only concerns the caller's own address space. */
-static int own_op(struct vcpu *v, const struct mmuext_op *op)
+static __hot int own_op(struct vcpu *v, const struct mmuext_op *op)
 {
     switch (op->cmd) {
     case MMUEXT_NEW_BASEPTR: return op->arg1.mfn ? pv_set_kernel_base(v, MFN(op->arg1.mfn)) : -EINVAL;
@@ -226,7 +226,7 @@ static int own_op(struct vcpu *v, const struct mmuext_op *op)
     }
 }
 
-static int mmuext_one(uint64_t gva, void *ctx)
+static __hot int mmuext_one(uint64_t gva, void *ctx)
 {
     struct domain *owner = ctx;
     struct vcpu *v = current;
@@ -260,7 +260,7 @@ static int mmuext_one(uint64_t gva, void *ctx)
     }
 }
 
-long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t unused)
+__hot long do_mmuext_op(uint64_t uops, uint64_t count, uint64_t pdone, uint64_t foreigndom, uint64_t unused)
 {
     struct pv_batch b = {.hypercall = __HYPERVISOR_mmuext_op, .size = sizeof(struct mmuext_op), .one = mmuext_one};
     int err = 0;

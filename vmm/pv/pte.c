@@ -19,7 +19,7 @@
  * Guests run in ring 3 whichever mode they are in, so every mapping is a user
  * mapping; and none is global, so that a load of CR3 forgets it (mm/tlb.h).
  */
-pte_t pv_adjust_pte(pte_t e) { return e & PTE_P ? (e | PTE_U) & ~PTE_G : e; }
+__hot pte_t pv_adjust_pte(pte_t e) { return e & PTE_P ? (e | PTE_U) & ~PTE_G : e; }
 
 static bool nx_allowed(pte_t e) { return !(e & PTE_NX) || cpu_features.nx; }
 
@@ -38,7 +38,7 @@ static bool l1_bits_allowed(pte_t e, const struct domain *l1_owner)
     return nx_allowed(e) && caching_allowed(e, l1_owner);
 }
 
-bool pv_frame_is_io(mfn_t m)
+__hot bool pv_frame_is_io(mfn_t m)
 {
     const struct page_info *pg;
 
@@ -61,7 +61,7 @@ static int io_allowed(mfn_t m, const struct domain *l1_owner, const struct domai
     return rangeset_contains(l1_owner->iomem_caps, m.v, m.v) ? 0 : -EPERM;
 }
 
-int pv_get_l1e(pte_t e, const struct domain *l1_owner, const struct domain *pg_owner)
+__hot int pv_get_l1e(pte_t e, const struct domain *l1_owner, const struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(e);
     struct page_info *pg;
@@ -79,7 +79,7 @@ int pv_get_l1e(pte_t e, const struct domain *l1_owner, const struct domain *pg_o
     return page_get(pg, pg_owner) ? 0 : -EINVAL;
 }
 
-void pv_put_l1e(pte_t e)
+__hot void pv_put_l1e(pte_t e)
 {
     mfn_t m = pte_mfn(e);
 
@@ -132,7 +132,7 @@ int pv_put_table_entry(pte_t e, bool preemptible, struct page_info **rest)
 }
 
 /* The CPU may set A and D in the old entry at any moment; *old is what was really replaced. False: not what is expected. */
-static bool replace(pte_t *p, pte_t new, const struct pv_pte_change *c, pte_t *old)
+static __hot bool replace(pte_t *p, pte_t new, const struct pv_pte_change *c, pte_t *old)
 {
     pte_t value;
 
@@ -149,7 +149,7 @@ static bool replace(pte_t *p, pte_t new, const struct pv_pte_change *c, pte_t *o
     return true;
 }
 
-static int commit_l1e(pte_t *p, pte_t new, const struct pv_pte_change *c)
+static __hot int commit_l1e(pte_t *p, pte_t new, const struct pv_pte_change *c)
 {
     pte_t old = READ_ONCE(*p);
     int rc;
@@ -175,7 +175,7 @@ static int commit_l1e(pte_t *p, pte_t new, const struct pv_pte_change *c)
     return 0;
 }
 
-int pv_change_l1e(pte_t *p, pte_t new, const struct pv_pte_change *c)
+__hot int pv_change_l1e(pte_t *p, pte_t new, const struct pv_pte_change *c)
 {
     bool write = new &PTE_W;
     struct page_info *pg;

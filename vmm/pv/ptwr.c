@@ -121,7 +121,7 @@ static bool emulate(struct cpu_user_regs *regs, struct ptwr *p)
     }
 }
 
-bool pv_ptwr(struct cpu_user_regs *regs, uint64_t cr2)
+__hot bool pv_ptwr(struct cpu_user_regs *regs, uint64_t cr2)
 {
     struct vcpu *v = current;
     struct ptwr p = {.v = v, .page = cr2 & PAGE_MASK};

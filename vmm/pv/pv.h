@@ -32,8 +32,6 @@ struct pv_callback {
 };
 
 struct pv_vcpu {
-    struct trap_info trap_ctxt[256]; /* [v] */
-
     /* Page tables: frames of the L4 of kernel and user mode, each with a reference and a type count. 0: none. */
     mfn_t guest_table, guest_table_user; /* [v] */
     struct page_info *old_table;         /* [v] a table given up whose undoing was preempted; with a reference */
@@ -72,6 +70,8 @@ struct pv_vcpu {
     uint32_t bounce_error;
     uint64_t bounce_rip;
     uint16_t bounce_cs;
+
+    struct trap_info trap_ctxt[256]; /* [v] last, so that exceptions' are on the page of all the rest */
 };
 
 /* True if current's guest runs (ran, when it trapped) in its kernel: decides which page tables are loaded. */

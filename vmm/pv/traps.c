@@ -22,7 +22,7 @@ static const char *trap_name(unsigned vector)
     return vector < ARRAY_SIZE(trap_names) ? trap_names[vector] : "an exception";
 }
 
-static void inject(unsigned vector, bool has_error_code, uint32_t error_code)
+static __hot_entry void inject(unsigned vector, bool has_error_code, uint32_t error_code)
 {
     struct vcpu *v = current;
     const struct trap_info *ti = &v->pv->trap_ctxt[vector & 0xff];
@@ -36,12 +36,12 @@ static void inject(unsigned vector, bool has_error_code, uint32_t error_code)
     pv_bounce(v, &b);
 }
 
-void pv_inject_exception(unsigned vector, uint32_t error_code)
+__hot_entry void pv_inject_exception(unsigned vector, uint32_t error_code)
 {
     inject(vector, vector < 32 && ((uint32_t)X86_TRAP_HAVE_EC >> vector & 1), error_code);
 }
 
-void pv_inject_page_fault(uint32_t error_code, uint64_t cr2)
+__hot_entry void pv_inject_page_fault(uint32_t error_code, uint64_t cr2)
 {
     struct vcpu *v = current;
 
@@ -111,7 +111,7 @@ static void device_not_available(void)
 }
 
 /* Called with interrupts off: CR2 and DR6 are read before anything can change them. */
-void pv_trap(struct cpu_user_regs *regs)
+__hot_entry void pv_trap(struct cpu_user_regs *regs)
 {
     unsigned vector = regs->entry_vector & 0xff;
     uint64_t cr2 = 0, dr6 = 0;

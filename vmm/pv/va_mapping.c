@@ -10,7 +10,7 @@
 #include "../mm/tlb.h"
 
 /* The entry at 'level' that maps va in the tables under 'root'; 0 where a level above has none. */
-static pte_t walk_to(mfn_t root, uint64_t va, unsigned level, mfn_t *table)
+static __hot pte_t walk_to(mfn_t root, uint64_t va, unsigned level, mfn_t *table)
 {
     pte_t e = 0;
 
@@ -28,7 +28,7 @@ static pte_t walk_to(mfn_t root, uint64_t va, unsigned level, mfn_t *table)
     return e;
 }
 
-pte_t pv_walk(const struct vcpu *v, uint64_t va, unsigned *level)
+__hot pte_t pv_walk(const struct vcpu *v, uint64_t va, unsigned *level)
 {
     mfn_t root = v->pv->kernel_mode ? v->pv->guest_table : v->pv->guest_table_user, table;
     pte_t e;
@@ -53,7 +53,7 @@ pte_t pv_walk_kernel(const struct vcpu *v, uint64_t va)
     return e & PTE_P ? e : 0;
 }
 
-struct page_info *pv_lock_l1_of(struct vcpu *v, uint64_t va)
+__hot struct page_info *pv_lock_l1_of(struct vcpu *v, uint64_t va)
 {
     mfn_t root = v->pv->guest_table, table = INVALID_MFN;
     struct page_info *pg;
@@ -77,13 +77,13 @@ struct page_info *pv_lock_l1_of(struct vcpu *v, uint64_t va)
     return NULL;
 }
 
-void pv_unlock_l1(struct page_info *pg)
+__hot void pv_unlock_l1(struct page_info *pg)
 {
     page_type_unlock(pg);
     page_put(pg);
 }
 
-static int flush_after_update(uint64_t va, uint64_t flags)
+static __hot int flush_after_update(uint64_t va, uint64_t flags)
 {
     struct domain *d = current->domain;
     uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK;
@@ -110,7 +110,7 @@ static int flush_after_update(uint64_t va, uint64_t flags)
     return 0;
 }
 
-static long update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, struct domain *pg_owner)
+static __hot long update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, struct domain *pg_owner)
 {
     struct vcpu *v = current;
     const struct pv_pte_change c = {.pt_owner = v->domain, .pg_owner = pg_owner, .translate = true};
@@ -130,7 +130,7 @@ static long update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, struct 
     return rc ? rc : flush_after_update(va, flags);
 }
 
-long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, uint64_t unused, uint64_t unused2)
+__hot long do_update_va_mapping(uint64_t va, uint64_t val, uint64_t flags, uint64_t unused, uint64_t unused2)
 {
     long rc = update_va_mapping(va, val, flags, current->domain);
 
