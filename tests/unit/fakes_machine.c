@@ -154,7 +154,8 @@ void flush_tlb_mask(const cpumask_t *mask, unsigned flags, uint64_t va)
     fake_tlb_flushes++;
 }
 void flush_tlb_local(unsigned flags, uint64_t va) { (void)flags, (void)va; }
-uint32_t tlb_clock(void) { return 1; }
+uint32_t fake_tlb_clock = 1;
+uint32_t tlb_clock(void) { return fake_tlb_clock; }
 void tlb_filter_flush(uint32_t stamp) { (void)stamp; }
 
 time_ns_t fake_now, fake_hw_timer;

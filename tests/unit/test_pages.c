@@ -193,6 +193,30 @@ static void a_frame_has_one_type_at_a_time(void **state)
     fake_domain_free(d);
 }
 
+/* A frame's stamp is when a TLB could last have learnt of it: not when a pin ended, nor earlier than any mapping's end. */
+static void a_frame_remembers_its_last_mappings_end(void **state)
+{
+    struct domain *d = fake_domain(1, false, 1);
+    struct page_info *pg = fake_page(d, 0);
+
+    fake_tlb_clock = 10;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(page_get_type(pg, PGT_writable_page), 0);
+    page_put_type(pg);
+    assert_int_equal(pg->tlb_stamp, 10);
+    fake_tlb_clock = 9; /* read before, by a CPU that was slow to come here */
+    page_put_type(pg);
+    assert_int_equal(pg->tlb_stamp, 10);
+    fake_tlb_clock = 11;
+    page_put_type(pg);
+    fake_tlb_clock = 12;
+    assert_int_equal(page_put_unmapped_type(pg), 0);
+    assert_int_equal(pg->tlb_stamp, 11);
+    assert_int_equal(pg->type_info & (PGT_count_mask | PGT_validated), 0);
+    fake_tlb_clock = 1;
+    fake_domain_free(d);
+}
+
 static void stolen_frames_are_unreferenced_ones(void **state)
 {
     struct domain *d = fake_domain(1, false, 1), *other = fake_domain(2, false, 1);
@@ -260,6 +284,7 @@ int main(void)
         UNIT_TEST(a_domain_cannot_pass_its_maximum),
         UNIT_TEST(a_frame_lives_while_it_is_referenced),
         UNIT_TEST(a_frame_has_one_type_at_a_time),
+        UNIT_TEST(a_frame_remembers_its_last_mappings_end),
         UNIT_TEST(stolen_frames_are_unreferenced_ones),
         UNIT_TEST(a_shared_page_outlives_its_domain_while_mapped),
         UNIT_TEST(a_claim_keeps_frames_from_others),

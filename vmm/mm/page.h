@@ -21,7 +21,7 @@ struct page_info {
         uint32_t owner; /* frame number of the owner's struct domain (page-aligned, direct map), 0: none */
         uint32_t order; /* free: the block's order */
     };
-    uint32_t tlb_stamp; /* the TLB clock when last unused (mm/tlb.h); kept while free */
+    uint32_t tlb_stamp; /* the TLB clock when a use of it by mappings last ended (mm/tlb.h); kept while free */
 };
 _Static_assert(sizeof(struct page_info) == 32, "struct page_info");
 
@@ -117,6 +117,8 @@ int page_get_type_preemptible(struct page_info *pg, uint64_t type) __must_check;
  * gives 0, with the general reference still held.
  */
 int page_put_type_preemptible(struct page_info *pg) __must_check;
+/* The same for a use that no CPU can have in its TLB: a pin; a base pointer, where CR3 was loaded anew since. */
+int page_put_unmapped_type(struct page_info *pg) __must_check;
 /* Undoes what is left of a preempted validation or undoing. 0 (also where nothing is left) or, if preemptible, -ERESTART. */
 int page_type_finish(struct page_info *pg, bool preemptible) __must_check;
 void page_put_type(struct page_info *pg);

@@ -7,6 +7,9 @@
  * has to remember such a frame: it keeps one general reference for itself, whoever asks for it next goes on with the
  * work, and the owner's end sweeps up the rest.
  *
+ * tlb_stamp is the latest time at which a use came to an end that a TLB, or a walk through a table, may still know of. Only at
+ * count 0 is it asked for, but the last use to end need not be one of those: so each one that is notes the time.
+ *
  * Locks are waited for only by those who want the frame as the type it is locked as. Tables hold tables of a lower level
  * only, so CPUs wait for each other in that order and never in a circle.
  */
@@ -64,7 +67,6 @@ static int undo(struct page_info *pg, uint64_t type, bool preemptible, uint64_t 
         change_bits(pg, PGT_locked, PGT_partial | PGT_undo | failed);
         return rc;
     }
-    pg->tlb_stamp = tlb_clock();
     change_bits(pg, WORK_BITS, 0);
     if (was_partial)
         page_put(pg);
@@ -160,10 +162,23 @@ static __hot int get_type(struct page_info *pg, uint64_t type, bool preemptible)
 __hot int page_get_type(struct page_info *pg, uint64_t type) { return get_type(pg, type, false); }
 int page_get_type_preemptible(struct page_info *pg, uint64_t type) { return get_type(pg, type, true); }
 
-static __hot int put_type(struct page_info *pg, bool preemptible)
+/* A use ends now that a TLB may remember. Never back in time, where several end at once. */
+static __hot void note_end(struct page_info *pg)
+{
+    uint32_t time = tlb_clock(), old = READ_ONCE(pg->tlb_stamp);
+
+    while ((int32_t)(time - old) > 0 &&
+           !__atomic_compare_exchange_n(&pg->tlb_stamp, &old, time, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        ;
+}
+
+static __hot int put_type(struct page_info *pg, bool preemptible, bool was_mapped)
 {
     uint64_t x, type;
 
+    /* Before the count falls: whoever sees 0 reads it. */
+    if (was_mapped)
+        note_end(pg);
     for (;;) {
         x = READ_ONCE(pg->type_info);
         type = x & PGT_type_mask;
@@ -174,8 +189,6 @@ static __hot int put_type(struct page_info *pg, bool preemptible)
         } else if (x & PGT_locked) {
             cpu_relax();
         } else if (!needs_validation(type)) {
-            /* Before the count falls: whoever sees 0 reads it. */
-            pg->tlb_stamp = tlb_clock();
             if (cas_type(pg, &x, (x - 1) & ~PGT_validated))
                 return 0;
         } else if (cas_type(pg, &x,
@@ -188,11 +201,12 @@ static __hot int put_type(struct page_info *pg, bool preemptible)
 
 __hot void page_put_type(struct page_info *pg)
 {
-    if (put_type(pg, false))
+    if (put_type(pg, false, true))
         BUG(); /* a call that is not preemptible finishes */
 }
 
-int page_put_type_preemptible(struct page_info *pg) { return put_type(pg, true); }
+int page_put_type_preemptible(struct page_info *pg) { return put_type(pg, true, true); }
+int page_put_unmapped_type(struct page_info *pg) { return put_type(pg, true, false); }
 
 int page_type_finish(struct page_info *pg, bool preemptible)
 {

@@ -117,7 +117,7 @@ bool pv_ptwr(struct cpu_user_regs *regs, uint64_t cr2);
 
 /* pv_memory.c: finishes v's old table, if there is one: 0 or -ERESTART. Every MMU hypercall begins with it. */
 int pv_finish_old_table(struct vcpu *v) __must_check;
-/* Drops a type and a general reference; what is left is v's old table: then -ERESTART. */
+/* Drops a type (page_put_unmapped_type()) and a general reference; what is left is v's old table: then -ERESTART. */
 int pv_put_table(struct vcpu *v, struct page_info *pg) __must_check;
 
 /* va_mapping.c: v's level-1 table for va (of its kernel's address space), with a reference and locked; NULL: none. */

@@ -150,7 +150,7 @@ __hot int pv_finish_old_table(struct vcpu *v)
 
 int pv_put_table(struct vcpu *v, struct page_info *pg)
 {
-    int rc = page_put_type_preemptible(pg);
+    int rc = page_put_unmapped_type(pg);
 
     if (rc && !v->pv->old_table) {
         v->pv->old_table = pg;
