@@ -184,7 +184,10 @@ static int set_base(struct vcpu *v, mfn_t *base, mfn_t mfn)
     *base = mfn;
     if (v == current) {
         pv_invalidate_ldt(v);
-        pv_write_cr3(v);
+        /* The one of the other mode is not in CR3, and was flushed when that was left. */
+        if (v->pv->cr3 != pv_make_cr3(v)) {
+            pv_write_cr3(v);
+        }
     }
     return old.v ? pv_put_table(v, mfn_to_page(old)) : 0;
 }
