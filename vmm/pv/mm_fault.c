@@ -80,12 +80,15 @@ __hot_entry bool pv_mm_page_fault(struct cpu_user_regs *regs, uint64_t cr2)
     if (!is_guest_va(cr2)) {
         return false;
     }
-    if (tables_allow(regs, cr2)) {
+    /* First what is frequent: a page table that is mapped read-only cannot be what a TLB has forgotten. */
+    if (from_guest(regs) && (regs->error_code & (PFEC_P | PFEC_W | PFEC_I)) == (PFEC_P | PFEC_W) &&
+        pv_ptwr(regs, cr2)) {
+        return true;
+    }
+    /* No TLB holds an entry that is not present (APM 2, 5.5.2): a guest's own such fault needs no look at its tables. */
+    if ((!from_guest(regs) || (regs->error_code & PFEC_P)) && tables_allow(regs, cr2)) {
         flush_tlb_local(FLUSH_VA, cr2);
         return true;
     }
-    if (!from_guest(regs) || (regs->error_code & (PFEC_P | PFEC_W | PFEC_I)) != (PFEC_P | PFEC_W)) {
-        return false;
-    }
-    return pv_ptwr(regs, cr2);
+    return false;
 }
