@@ -27,7 +27,7 @@ static int page_left(struct emul_ctxt *c, uint64_t off, unsigned *bytes)
 }
 
 /* Reads up to the page's end at once; where that fails, no more than what is needed. */
-static int fetch_more(struct decoder *d, unsigned want)
+static __hot int fetch_more(struct decoder *d, unsigned want)
 {
     struct emul_ctxt *c = d->c;
 
@@ -59,7 +59,7 @@ static int fetch_more(struct decoder *d, unsigned want)
     return EMUL_OKAY;
 }
 
-static int next_bytes(struct decoder *d, uint64_t *value, unsigned bytes)
+static __hot int next_bytes(struct decoder *d, uint64_t *value, unsigned bytes)
 {
     if (d->pos + bytes > d->c->fetched || d->pos + bytes > EMUL_INSN_MAX) {
         int rc = fetch_more(d, d->pos + bytes);
@@ -68,12 +68,13 @@ static int next_bytes(struct decoder *d, uint64_t *value, unsigned bytes)
             return rc;
     }
     *value = 0;
-    memcpy(value, d->c->bytes + d->pos, bytes);
+    for (unsigned n = bytes; n-- > 0;)
+        *value = *value << 8 | d->c->bytes[d->pos + n];
     d->pos += bytes;
     return EMUL_OKAY;
 }
 
-static int next_byte(struct decoder *d, uint8_t *value)
+static __hot int next_byte(struct decoder *d, uint8_t *value)
 {
     uint64_t v;
     int rc = next_bytes(d, &v, 1);
@@ -321,7 +322,7 @@ static int reject_vex(struct decoder *d)
     return rc == EMUL_OKAY && next >= 0xc0 ? EMUL_UNHANDLEABLE : rc;
 }
 
-int emul_decode(struct emul_ctxt *c)
+__hot int emul_decode(struct emul_ctxt *c)
 {
     struct decoder d = {.c = c, .i = &c->insn};
     struct emul_insn *i = d.i;

@@ -3,7 +3,7 @@
 #include "exec.h"
 
 /* MOV, MOVZX, MOVNTI: the operands do it all. */
-int exec_mov(struct exec *x)
+__hot int exec_mov(struct exec *x)
 {
     x->dst = x->src;
     return EMUL_OKAY;
@@ -21,7 +21,7 @@ int exec_movsxd(struct exec *x)
     return EMUL_OKAY;
 }
 
-int exec_xchg(struct exec *x)
+__hot int exec_xchg(struct exec *x)
 {
     reg_set(x, x->i->reg, x->dst, x->bytes);
     x->dst = x->src;

@@ -32,7 +32,7 @@ static bool lock_is_legal(const struct exec *x)
     return (x->op->flags & F_LOCK) && x->i->mem;
 }
 
-static int check_legal(struct exec *x)
+static __hot int check_legal(struct exec *x)
 {
     uint32_t flags = x->op->flags;
     enum cpu_mode mode;
@@ -52,7 +52,7 @@ static int check_legal(struct exec *x)
     return (flags & F_PRIV) && x->c->cpl ? raise_gp(x, 0) : EMUL_OKAY;
 }
 
-static void start(struct exec *x)
+static __hot void start(struct exec *x)
 {
     x->r = *x->c->regs;
     x->r.rip += x->i->len;
@@ -67,12 +67,11 @@ static void start(struct exec *x)
 }
 
 /* The selectors, and the frame's private words, are not ours. */
-static void copy_registers(struct cpu_user_regs *to, const struct cpu_user_regs *from)
+static __hot void copy_registers(struct cpu_user_regs *to, const struct cpu_user_regs *from)
 {
-    unsigned n;
-
-    for (n = 0; n < 16; n++)
-        *emul_gpr(to, n) = *emul_gpr((struct cpu_user_regs *)from, n);
+    /* r15 to rdi stand together; rsp is in the part that the hardware pushes. */
+    memcpy(to, from, offsetof(struct cpu_user_regs, error_code));
+    to->rsp = from->rsp;
     to->rip = from->rip;
     to->rflags = from->rflags;
 }
@@ -88,7 +87,7 @@ void commit_progress(struct exec *x)
     regs->rflags = (regs->rflags & ~(uint64_t)ARITH_FLAGS) | (x->r.rflags & ARITH_FLAGS);
 }
 
-static void retire(struct exec *x)
+static __hot void retire(struct exec *x)
 {
     struct emul_ctxt *c = x->c;
     bool single_step = c->regs->rflags & EFLAGS_TF;
@@ -102,7 +101,7 @@ static void retire(struct exec *x)
     c->retire.singlestep = single_step && !c->retire.mov_ss;
 }
 
-int emul_execute(struct emul_ctxt *c)
+__hot int emul_execute(struct emul_ctxt *c)
 {
     struct exec x = {.c = c, .i = &c->insn, .op = c->insn.entry};
     unsigned attempt = 0;
@@ -130,7 +129,7 @@ int emul_execute(struct emul_ctxt *c)
     return rc;
 }
 
-int emul_one(struct emul_ctxt *c)
+__hot int emul_one(struct emul_ctxt *c)
 {
     int rc = emul_decode(c);
 

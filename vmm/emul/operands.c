@@ -22,7 +22,7 @@ static bool is_high_byte(const struct exec *x, unsigned n, unsigned bytes)
     return bytes == 1 && !x->i->rex && n >= 4 && n < 8;
 }
 
-uint64_t reg_get(const struct exec *x, unsigned n, unsigned bytes)
+__hot uint64_t reg_get(const struct exec *x, unsigned n, unsigned bytes)
 {
     struct cpu_user_regs *regs = (struct cpu_user_regs *)&x->r;
 
@@ -32,7 +32,7 @@ uint64_t reg_get(const struct exec *x, unsigned n, unsigned bytes)
 }
 
 /* A 32-bit result clears the upper half; 8 and 16-bit ones leave the rest (APM 3, 1.2.1). */
-void reg_set(struct exec *x, unsigned n, uint64_t value, unsigned bytes)
+__hot void reg_set(struct exec *x, unsigned n, uint64_t value, unsigned bytes)
 {
     uint64_t *reg;
 
@@ -48,13 +48,13 @@ void reg_set(struct exec *x, unsigned n, uint64_t value, unsigned bytes)
         *reg = (*reg & ~mask_of(bytes)) | (value & mask_of(bytes));
 }
 
-int mem_read(struct exec *x, enum emul_seg seg, uint64_t off, uint64_t *value, unsigned bytes)
+__hot int mem_read(struct exec *x, enum emul_seg seg, uint64_t off, uint64_t *value, unsigned bytes)
 {
     *value = 0;
     return x->c->ops->read(seg, off, value, bytes, x->c);
 }
 
-int mem_write(struct exec *x, enum emul_seg seg, uint64_t off, uint64_t value, unsigned bytes)
+__hot int mem_write(struct exec *x, enum emul_seg seg, uint64_t off, uint64_t value, unsigned bytes)
 {
     return x->c->ops->write(seg, off, &value, bytes, x->c);
 }
@@ -98,7 +98,7 @@ unsigned operand_e_bytes(const struct exec *x)
     return x->op->flags & F_MEM16 && x->i->mem ? 2 : x->bytes;
 }
 
-static int load_operand(struct exec *x, enum operand where, uint64_t *value)
+static __hot int load_operand(struct exec *x, enum operand where, uint64_t *value)
 {
     const struct emul_insn *i = x->i;
 
@@ -127,7 +127,7 @@ static void move_by_bit_offset(struct exec *x)
     x->mem_off = (x->mem_off + (bit >> 3 & -(int64_t)x->bytes)) & mask_of(x->i->ad_bytes);
 }
 
-int load_operands(struct exec *x)
+__hot int load_operands(struct exec *x)
 {
     int rc = load_operand(x, x->op->src, &x->src);
 
@@ -153,7 +153,7 @@ static int store_memory(struct exec *x)
     return mem_write(x, x->i->mem_seg, x->mem_off, x->dst, bytes);
 }
 
-int store_operand(struct exec *x)
+__hot int store_operand(struct exec *x)
 {
     const struct emul_insn *i = x->i;
 

@@ -204,7 +204,7 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned offset)
 }
 
 /* -- single descriptors -------------------------------------------------------------------------------------------- */
-bool pv_read_descriptor(struct vcpu *v, unsigned sel, uint64_t *desc)
+__hot bool pv_read_descriptor(struct vcpu *v, unsigned sel, uint64_t *desc)
 {
     unsigned index = (sel & 0xffff) >> 3;
 

@@ -14,7 +14,7 @@ struct ptwr {
     uint64_t page;           /* linear address it is mapped at */
 };
 
-static bool linear(struct ptwr *p, enum emul_seg seg, uint64_t offset, uint64_t *va)
+static __hot bool linear(struct ptwr *p, enum emul_seg seg, uint64_t offset, uint64_t *va)
 {
     struct emul_segment s;
 
@@ -28,12 +28,12 @@ static bool linear(struct ptwr *p, enum emul_seg seg, uint64_t offset, uint64_t 
     return is_guest_va(*va);
 }
 
-static int fetch(uint64_t offset, void *buf, unsigned bytes, struct emul_ctxt *c)
+static __hot int fetch(uint64_t offset, void *buf, unsigned bytes, struct emul_ctxt *c)
 {
     return pv_copy_from_guest(buf, offset, bytes) ? EMUL_UNHANDLEABLE : EMUL_OKAY;
 }
 
-static int read(enum emul_seg seg, uint64_t offset, void *buf, unsigned bytes, struct emul_ctxt *c)
+static __hot int read(enum emul_seg seg, uint64_t offset, void *buf, unsigned bytes, struct emul_ctxt *c)
 {
     uint64_t va;
 
@@ -44,7 +44,7 @@ static int read(enum emul_seg seg, uint64_t offset, void *buf, unsigned bytes, s
 }
 
 /* old: NULL, or what the bytes must be now; they are stored there if they are not. The table is locked. */
-static int change_locked(struct ptwr *p, uint64_t va, void *old, const void *new, unsigned bytes)
+static __hot int change_locked(struct ptwr *p, uint64_t va, void *old, const void *new, unsigned bytes)
 {
     pte_t *entry = (pte_t *)((char *)page_to_virt(p->table) + (va & ~PAGE_MASK & ~7UL));
     unsigned at = va & 7;
@@ -65,7 +65,8 @@ static int change_locked(struct ptwr *p, uint64_t va, void *old, const void *new
     return rc ? EMUL_UNHANDLEABLE : EMUL_OKAY;
 }
 
-static int change(struct emul_ctxt *c, enum emul_seg seg, uint64_t offset, void *old, const void *new, unsigned bytes)
+static __hot int change(struct emul_ctxt *c, enum emul_seg seg, uint64_t offset, void *old, const void *new,
+                        unsigned bytes)
 {
     struct ptwr *p = c->opaque;
     uint64_t va;
@@ -80,12 +81,13 @@ static int change(struct emul_ctxt *c, enum emul_seg seg, uint64_t offset, void 
     return rc;
 }
 
-static int write(enum emul_seg seg, uint64_t offset, const void *buf, unsigned bytes, struct emul_ctxt *c)
+static __hot int write(enum emul_seg seg, uint64_t offset, const void *buf, unsigned bytes, struct emul_ctxt *c)
 {
     return change(c, seg, offset, NULL, buf, bytes);
 }
 
-static int cmpxchg(enum emul_seg seg, uint64_t offset, void *old, const void *new, unsigned bytes, struct emul_ctxt *c)
+static __hot int cmpxchg(enum emul_seg seg, uint64_t offset, void *old, const void *new, unsigned bytes,
+                         struct emul_ctxt *c)
 {
     return change(c, seg, offset, old, new, bytes);
 }
@@ -105,7 +107,7 @@ static const struct emul_ops ptwr_ops = {
     .read_segment = read_segment,
 };
 
-static bool emulate(struct cpu_user_regs *regs, struct ptwr *p)
+static __hot bool emulate(struct cpu_user_regs *regs, struct ptwr *p)
 {
     struct emul_ctxt c = {.regs = regs, .ops = &ptwr_ops, .opaque = p, .addr_size = 64, .sp_size = 64, .lma = true};
 

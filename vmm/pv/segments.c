@@ -149,7 +149,7 @@ static void decode_descriptor(uint64_t desc, struct emul_segment *out)
     out->base = (desc >> 16 & 0xffffff) | (desc >> 32 & 0xff000000);
 }
 
-bool pv_segment(struct vcpu *v, enum emul_seg seg, struct emul_segment *out)
+__hot bool pv_segment(struct vcpu *v, enum emul_seg seg, struct emul_segment *out)
 {
     uint64_t desc;
 
