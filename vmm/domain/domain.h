@@ -326,7 +326,14 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, unsigned offset) __must_check;
 int control_allowed(const struct domain *d) __must_check;
 
 /* -- time.c: the time that guests see ---------------------------------------------------------------------------- */
-void vcpu_time_update(struct vcpu *v);          /* writes vcpu_time_info where due; called on entry to a guest */
+extern uint32_t guest_time_epoch;
+void vcpu_time_write(struct vcpu *v); /* writes vcpu_time_info, current only */
+/* The same where it is due: called on entry to a guest. */
+static inline void vcpu_time_update(struct vcpu *v)
+{
+    if (unlikely(v->time_epoch != READ_ONCE(guest_time_epoch)))
+        vcpu_time_write(v);
+}
 void domain_wallclock_update(struct domain *d); /* writes the wall clock into shared_info */
 void vcpu_runstate_publish(struct vcpu *v);     /* copies runstate to its registered area (current only) */
 void wallclock_update_all(void);                /* after the machine's wall clock was set */

@@ -141,13 +141,6 @@ static void evtchn_free_port(struct domain *d, struct evtchn *chn)
 
 bool vcpu_event_pending(const struct vcpu *v) { return READ_ONCE(v->info->evtchn_upcall_pending); }
 
-__hot_entry bool vcpu_event_deliverable(const struct vcpu *v)
-{
-    const struct vcpu_info *info = v->info;
-
-    return READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
-}
-
 void vcpu_mark_events_pending(struct vcpu *v)
 {
     if (__atomic_exchange_n(&READ_ONCE(v->info)->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))

@@ -33,8 +33,14 @@ int evtchn_reset(struct domain *d, bool resuming);
 void evtchn_move_pirqs(struct vcpu *v);
 
 /* Does v have an event pending and unmasked (PV: evtchn_upcall_pending and not masked)? */
-bool vcpu_event_pending(const struct vcpu *v);     /* evtchn_upcall_pending is set */
-bool vcpu_event_deliverable(const struct vcpu *v); /* and not masked by evtchn_upcall_mask (PV) */
+bool vcpu_event_pending(const struct vcpu *v); /* evtchn_upcall_pending is set */
+/* ... and not masked by evtchn_upcall_mask (PV). */
+static inline bool vcpu_event_deliverable(const struct vcpu *v)
+{
+    const struct vcpu_info *info = v->info;
+
+    return READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
+}
 /* Sets evtchn_upcall_pending (and tells the guest type); what every delivery ends in. */
 void vcpu_mark_events_pending(struct vcpu *v);
 

@@ -17,7 +17,7 @@
 #define TSC_MODE_NEVER_EMULATE 2
 
 /* Raised when guests must be told anew; a vCPU whose epoch differs is told when it is entered next. */
-static __read_mostly uint32_t time_epoch = 1;
+__read_mostly uint32_t guest_time_epoch = 1;
 
 /* -- vcpu_time_info ----------------------------------------------------------------------------------------------- */
 
@@ -70,22 +70,14 @@ static void time_area_write(struct vcpu *v, struct vcpu_time_info *t)
     (void)!copy_to_guest(gva, &version);
 }
 
-static noinline void time_update(struct vcpu *v, uint32_t epoch)
+void vcpu_time_write(struct vcpu *v)
 {
     struct vcpu_time_info t;
 
-    v->time_epoch = epoch;
+    v->time_epoch = READ_ONCE(guest_time_epoch);
     time_sample(v, &t);
     time_info_write(&v->info->time, &t);
     time_area_write(v, &t);
-}
-
-__hot_entry void vcpu_time_update(struct vcpu *v)
-{
-    uint32_t epoch = READ_ONCE(time_epoch);
-
-    if (unlikely(v->time_epoch != epoch))
-        time_update(v, epoch);
 }
 
 /* -- the wall clock ----------------------------------------------------------------------------------------------- */
@@ -133,7 +125,7 @@ void wallclock_update_all(void)
         domain_put(d);
         d = domain_get_next(next);
     }
-    __atomic_fetch_add(&time_epoch, 2, __ATOMIC_SEQ_CST); /* stays odd: never 0 */
+    __atomic_fetch_add(&guest_time_epoch, 2, __ATOMIC_SEQ_CST); /* stays odd: never 0 */
 }
 
 /* -- run states --------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #ifndef POLDER_PV_MM_H
 #define POLDER_PV_MM_H
 
+#include "../mm/tlb.h"
 #include "pv.h"
 
 /* -- pv_memory.c: a domain's life ------------------------------------------------------------------------------ */
@@ -20,11 +21,25 @@ void pv_mm_vcpu_free(struct vcpu *v);
 void pv_init_l4_slots(struct domain *d, pte_t *l4);
 
 /* -- address spaces ---------------------------------------------------------------------------------------------- */
-uint64_t pv_make_cr3(const struct vcpu *v); /* of v's present mode (kernel or user); idle_cr3() if it has no tables */
+/* Of v's present mode (kernel or user); idle_cr3() if it has no tables. */
+static inline uint64_t pv_make_cr3(const struct vcpu *v)
+{
+    mfn_t m = v->pv->kernel_mode ? v->pv->guest_table : v->pv->guest_table_user;
+
+    return m.v ? mfn_to_paddr(m) : idle_cr3();
+}
 /* Loads CR3 for current in its present mode: after pv->kernel_mode or a base changed, and in switch_to. */
-void pv_write_cr3(struct vcpu *v);
+static inline void pv_write_cr3(struct vcpu *v)
+{
+    v->pv->cr3 = pv_make_cr3(v);
+    write_cr3_flush(v->pv->cr3);
+}
 /* Switches current between kernel and user mode: CR3 (and SWAPGS is the caller's). */
-void pv_toggle_mode(struct vcpu *v);
+static inline void pv_toggle_mode(struct vcpu *v)
+{
+    v->pv->kernel_mode = !v->pv->kernel_mode;
+    pv_write_cr3(v);
+}
 /* A new kernel (user) table for v, with the guest's frame number; preemptible. 0 for user: none. */
 int pv_set_kernel_base(struct vcpu *v, mfn_t mfn) __must_check;
 int pv_set_user_base(struct vcpu *v, mfn_t mfn) __must_check;

@@ -112,25 +112,6 @@ void pv_init_l4_slots(struct domain *d, pte_t *l4)
 }
 
 /* -- address spaces ------------------------------------------------------------------------------------------------ */
-__hot_entry uint64_t pv_make_cr3(const struct vcpu *v)
-{
-    mfn_t m = v->pv->kernel_mode ? v->pv->guest_table : v->pv->guest_table_user;
-
-    return m.v ? mfn_to_paddr(m) : idle_cr3();
-}
-
-__hot_entry void pv_write_cr3(struct vcpu *v)
-{
-    v->pv->cr3 = pv_make_cr3(v);
-    write_cr3_flush(v->pv->cr3);
-}
-
-__hot_entry void pv_toggle_mode(struct vcpu *v)
-{
-    v->pv->kernel_mode = !v->pv->kernel_mode;
-    pv_write_cr3(v);
-}
-
 __hot int pv_finish_old_table(struct vcpu *v)
 {
     struct page_info *pg = v->pv->old_table;
