@@ -309,21 +309,28 @@ enum hvm_result hvm_emulate_one(struct vcpu *v, const struct vm_exit *exit)
     return HVM_UNHANDLEABLE;
 }
 
+uint64_t hvm_linear_rip(struct vcpu *v)
+{
+    struct segment_reg cs;
+
+    if (hvm_mode_bytes(v) == 8)
+        return v->regs.rip;
+    hvm_backend->get_segment(v, SEG_CS, &cs);
+    return (uint32_t)(cs.base + v->regs.rip);
+}
+
 unsigned hvm_insn_length(struct vcpu *v, const struct vm_exit *exit)
 {
     int mode = hvm_mode_bytes(v), len;
     uint8_t bytes[EMUL_INSN_MAX];
     unsigned bits = mode == 8 ? 64 : mode == 4 ? 32 : 16, n = 0;
-    struct segment_reg cs;
-    uint64_t rip, at;
+    uint64_t rip = hvm_linear_rip(v), at;
 
     if (exit->nr_bytes) {
         len = emul_insn_length(exit->bytes, exit->nr_bytes, bits);
         if (len > 0)
             return (unsigned)len;
     }
-    hvm_backend->get_segment(v, SEG_CS, &cs);
-    rip = mode == 8 ? v->regs.rip : (uint32_t)(cs.base + v->regs.rip);
     for (;;) { /* to the page's end, then, if that was not enough, beyond it */
         unsigned more = MIN((unsigned)(PAGE_SIZE - ((rip + n) & ~PAGE_MASK)), EMUL_INSN_MAX - n);
         uint32_t pfec = PFEC_I | (hvm_cpl(v) == 3 ? PFEC_U : 0);

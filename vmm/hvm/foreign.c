@@ -19,14 +19,9 @@
 static bool fetch(struct vcpu *v, uint8_t *bytes, size_t n)
 {
     uint32_t pfec = PFEC_I | (hvm_cpl(v) == 3 ? PFEC_U : 0);
-    struct segment_reg cs;
-    uint64_t at, rip = v->regs.rip;
+    uint64_t at;
 
-    if (hvm_mode_bytes(v) != 8) {
-        hvm_backend->get_segment(v, SEG_CS, &cs);
-        rip = (uint32_t)(cs.base + rip);
-    }
-    return !hvm_copy_from_gva(v, bytes, rip, n, &pfec, &at);
+    return !hvm_copy_from_gva(v, bytes, hvm_linear_rip(v), n, &pfec, &at);
 }
 
 static void set_flat(struct vcpu *v, enum hvm_segment seg, uint16_t sel, uint32_t attr)

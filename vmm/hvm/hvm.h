@@ -178,6 +178,7 @@ void hvm_triple_fault(struct vcpu *v);
 
 /* Emulation of the instruction at RIP (emulate.c, over vmm/emul). */
 enum hvm_result hvm_emulate_one(struct vcpu *v, const struct vm_exit *exit);
+uint64_t hvm_linear_rip(struct vcpu *v); /* where that instruction is fetched */
 /* Length of the instruction at RIP, for CPUs that do not say; 0: could not be fetched (a fault is queued). */
 unsigned hvm_insn_length(struct vcpu *v, const struct vm_exit *exit);
 
