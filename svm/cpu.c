@@ -8,6 +8,7 @@
 #define VM_CR_SVMDIS BIT(4)
 
 uint32_t svm_features;
+bool svm_in_tcg;
 uint8_t *svm_iopm;
 
 static DEFINE_PER_CPU(void *, host_save);
@@ -73,6 +74,17 @@ static const char *svm_missing(void)
     return NULL;
 }
 
+/* The emulator names itself where hypervisors do. */
+static bool svm_find_tcg(void)
+{
+    uint32_t r[4];
+
+    if (!(cpu_features.leaf1_ecx & BIT(31)))
+        return false;
+    cpuid_count(0x40000000, 0, r);
+    return !memcmp(r + 1, "TCGTCGTCGTCG", 12);
+}
+
 const struct hvm_backend *svm_probe(void)
 {
     const char *missing = svm_missing();
@@ -88,7 +100,9 @@ const struct hvm_backend *svm_probe(void)
     }
     memset(svm_iopm, 0xff, PAGE_SIZE << IOPM_ORDER);
     svm_features = cpu_features.svm_edx;
+    svm_in_tcg = svm_find_tcg();
     svm_backend = svm_backend_template;
+    svm_backend.offers_all = svm_in_tcg;
     svm_backend.npt_1g = cpu_features.page1gb;
     printk(LOG_INFO "svm: nested paging%s%s%s%s, %u ASIDs\n", svm_features & SVM_FEATURE_NRIPS ? ", NRIP" : "",
            svm_features & SVM_FEATURE_DECODE_ASSISTS ? ", decode assists" : "",

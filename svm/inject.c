@@ -1,45 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events for the guest.  Exceptions, NMIs and software interrupts go by
- * EVENTINJ; external interrupts are offered as virtual interrupts (V_IRQ),
- * which the CPU delivers when the guest can take them, without a window exit.
- * AMD APM 2, 15.20 "Event Injection", 15.21.4 "Injecting Virtual (INTR) Interrupts".
+ * Events for the guest: by EVENTINJ what it can take now, and as a virtual
+ * interrupt (V_IRQ) what waits for its IF or TPR, which the CPU then delivers
+ * without an exit.  AMD APM 2, 15.20 "Event Injection", 15.21.4 "Injecting
+ * Virtual (INTR) Interrupts".
+ *
+ * QEMU's TCG needs two exceptions (svm_in_tcg).  It may deliver an external
+ * interrupt twice that came by EVENTINJ: all go as V_IRQ there.  It aborts at a
+ * write of CR8 while V_IRQ is set, and delivers what has only the TPR's class:
+ * such writes exit then, and V_IRQ is set for what the TPR lets through.
  */
 #include "../vmm/cpu/regs.h"
 #include "svm.h"
 
-static void svm_set_virq(struct svm_vcpu *s, bool on, uint8_t vector)
-{
-    uint64_t vintr = s->vmcb->vintr & ~(VINTR_IRQ | VINTR_PRIO_MASK | VINTR_IGN_TPR | VINTR_VECTOR_MASK);
+#define VIRQ_BITS (VINTR_IRQ | VINTR_PRIO_MASK | VINTR_IGN_TPR | VINTR_VECTOR_MASK)
 
-    if (on)
-        vintr |= VINTR_IRQ | VINTR_IGN_TPR | ((uint64_t)(vector >> 4) << VINTR_PRIO_SHIFT) |
-                 ((uint64_t)vector << VINTR_VECTOR_SHIFT);
+static uint64_t svm_virq(uint8_t vector, bool heeds_tpr)
+{
+    return VINTR_IRQ | (heeds_tpr ? 0 : VINTR_IGN_TPR) | (uint64_t)(vector >> 4) << VINTR_PRIO_SHIFT |
+           (uint64_t)vector << VINTR_VECTOR_SHIFT;
+}
+
+static void svm_watch_cr8(struct svm_vcpu *s, bool on)
+{
+    uint16_t cr_writes = (s->vmcb->cr_writes & ~BIT(8)) | (on ? BIT(8) : 0);
+
+    if (cr_writes == s->vmcb->cr_writes)
+        return;
+    s->vmcb->cr_writes = cr_writes;
+    svm_dirty(s, CLEAN_INTERCEPTS);
+}
+
+static void svm_set_vintr(struct svm_vcpu *s, uint64_t vintr)
+{
+    if (vintr == s->vmcb->vintr)
+        return;
     s->vmcb->vintr = vintr;
-    svm_set_intercepts(s, &s->vmcb->intercepts1, INTERCEPT_VINTR, on && s->window_wanted);
     svm_dirty(s, CLEAN_VINTR);
 }
 
-void svm_offer_interrupt(struct vcpu *v, uint8_t vector)
+/* virq: of svm_virq(), or 0 for none */
+static void svm_set_virq(struct svm_vcpu *s, uint64_t virq)
+{
+    svm_set_vintr(s, (s->vmcb->vintr & ~VIRQ_BITS) | virq);
+    svm_set_intercepts(s, &s->vmcb->intercepts1, INTERCEPT_VINTR, virq && s->window_wanted);
+    svm_watch_cr8(s, virq && svm_in_tcg);
+}
+
+void svm_offer_interrupt(struct vcpu *v, uint8_t vector, bool heeds_tpr)
 {
     struct svm_vcpu *s = svm_of(v);
+    bool later = svm_in_tcg && heeds_tpr && vector >> 4 <= (s->vmcb->vintr & 0xf); /* after the next write of CR8 */
 
-    if (s->reinjecting || (s->irq_offered && s->offered_vector == vector))
+    if (s->reinjecting)
         return;
     s->window_wanted = false;
-    s->irq_offered = true;
+    s->irq_offered = !later;
     s->offered_vector = vector;
-    svm_set_virq(s, true, vector);
+    svm_set_virq(s, later ? 0 : svm_virq(vector, heeds_tpr));
+    if (later)
+        svm_watch_cr8(s, true);
 }
 
 void svm_withdraw_interrupt(struct vcpu *v)
 {
     struct svm_vcpu *s = svm_of(v);
 
-    if (!s->irq_offered)
-        return;
     s->irq_offered = false;
-    svm_set_virq(s, false, 0);
+    if (!s->reinjecting && !s->window_wanted)
+        svm_set_virq(s, 0);
 }
 
 /* The CPU clears V_IRQ when the guest takes the interrupt. */
@@ -50,6 +79,7 @@ bool svm_interrupt_taken(struct vcpu *v, uint8_t *vector)
     if (!s->irq_offered || (s->vmcb->vintr & VINTR_IRQ))
         return false;
     s->irq_offered = false;
+    svm_set_virq(s, 0);
     *vector = s->offered_vector;
     return true;
 }
@@ -61,7 +91,23 @@ void svm_interrupt_window(struct vcpu *v, bool on)
     if (on == s->window_wanted || s->reinjecting || s->irq_offered)
         return;
     s->window_wanted = on;
-    svm_set_virq(s, on, 0);
+    svm_set_virq(s, on ? svm_virq(0, false) : 0);
+}
+
+/* It was acknowledged before; IF is set. */
+static void svm_inject_interrupt(struct vcpu *v, uint8_t vector)
+{
+    struct svm_vcpu *s = svm_of(v);
+
+    svm_interrupt_window(v, false);
+    if (!svm_in_tcg) {
+        s->vmcb->eventinj = EVENTINJ_V | (uint64_t)EVENT_EXT_INTR << EVENTINJ_TYPE_SHIFT | vector;
+        return;
+    }
+    s->irq_offered = false;
+    s->reinjecting = true;
+    s->offered_vector = vector;
+    svm_set_virq(s, svm_virq(vector, false));
 }
 
 void svm_inject_event(struct vcpu *v, const struct hvm_event *e)
@@ -70,12 +116,7 @@ void svm_inject_event(struct vcpu *v, const struct hvm_event *e)
     uint64_t inj = EVENTINJ_V | e->vector;
 
     switch (e->type) {
-    case EVENT_EXT_INTR: /* acknowledged before; IF is set, since the guest had begun to take it */
-        s->window_wanted = false;
-        s->irq_offered = false;
-        s->reinjecting = true;
-        svm_set_virq(s, true, e->vector);
-        return;
+    case EVENT_EXT_INTR: svm_inject_interrupt(v, e->vector); return;
     case EVENT_NMI:
         svm_set_nmi_blocked(v, true);
         inj |= (uint64_t)EVENT_NMI << EVENTINJ_TYPE_SHIFT;
@@ -113,8 +154,10 @@ void svm_note_injection_done(struct vcpu *v)
     struct svm_vcpu *s = svm_of(v);
 
     s->vmcb->eventinj = 0;
-    if (s->reinjecting && !(s->vmcb->vintr & VINTR_IRQ))
+    if (s->reinjecting && !(s->vmcb->vintr & VINTR_IRQ)) {
         s->reinjecting = false;
+        svm_set_virq(s, 0);
+    }
     if (s->iret_seen && v->regs.rip != s->iret_rip) {
         s->iret_seen = false;
         s->nmi_masked = false;
@@ -122,16 +165,23 @@ void svm_note_injection_done(struct vcpu *v)
 }
 
 /*
- * An event whose delivery the exit interrupted.  Some emulators report every
- * such event as an exception; a vector tells what it can only have been.
+ * An event whose delivery the exit interrupted, or came before.  Some emulators
+ * report every such event as an exception; a vector tells what it can only
+ * have been.
  */
 void svm_decode_exitintinfo(struct svm_vcpu *s, struct hvm_event *e)
 {
     uint64_t info = s->vmcb->exitintinfo;
 
     *e = (struct hvm_event){0};
-    if (!(info & EVENTINJ_V))
+    if (!(info & EVENTINJ_V)) {
+        if (s->reinjecting) { /* a host interrupt came first: it is the core's again, which may save it */
+            *e = (struct hvm_event){.valid = true, .type = EVENT_EXT_INTR, .vector = s->offered_vector};
+            s->reinjecting = false;
+            svm_set_virq(s, 0);
+        }
         return;
+    }
     e->valid = true;
     e->vector = info & 0xff;
     e->type = (info >> EVENTINJ_TYPE_SHIFT) & 7;
@@ -185,20 +235,12 @@ void svm_nmi_window(struct vcpu *v, bool on)
         svm_interrupt_window(v, true);
 }
 
+/* CR8 as the guest has it: V_TPR, since V_INTR_MASKING is set. APM 2, 15.21.2 "Virtualizing APIC.TPR". */
 void svm_update_tpr_shadow(struct vcpu *v, uint8_t tpr, uint8_t threshold)
 {
     struct svm_vcpu *s = svm_of(v);
-    uint64_t vintr = (s->vmcb->vintr & ~VINTR_TPR_MASK) | (tpr >> 4);
-    uint16_t cr_writes = (s->vmcb->cr_writes & ~BIT(8)) | (threshold ? BIT(8) : 0);
 
-    if (vintr != s->vmcb->vintr) {
-        s->vmcb->vintr = vintr;
-        svm_dirty(s, CLEAN_VINTR);
-    }
-    if (cr_writes != s->vmcb->cr_writes) {
-        s->vmcb->cr_writes = cr_writes;
-        svm_dirty(s, CLEAN_INTERCEPTS);
-    }
+    svm_set_vintr(s, (s->vmcb->vintr & ~VINTR_TPR_MASK) | tpr >> 4);
 }
 
 uint8_t svm_tpr_shadow(struct vcpu *v) { return (svm_of(v)->vmcb->vintr & 0xf) << 4; }

@@ -21,7 +21,7 @@ struct svm_vcpu {
     uint32_t clean;    /* groups unchanged since the last run */
     bool irq_offered;  /* V_IRQ stands for an interrupt that the core wants to hear of */
     uint8_t offered_vector;
-    bool reinjecting;   /* V_IRQ stands for one that was acknowledged before */
+    bool reinjecting;   /* V_IRQ stands for one that was acknowledged before, at offered_vector */
     bool window_wanted; /* V_IRQ only opens the interrupt window */
     bool nmi_masked;    /* between an NMI and the end of its handler */
     bool nmi_window_wanted;
@@ -31,6 +31,7 @@ struct svm_vcpu {
 };
 
 extern uint32_t svm_features; /* SVM_FEATURE_* of all CPUs */
+extern bool svm_in_tcg;       /* see inject.c */
 extern uint8_t *svm_iopm;
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v) { return v->hvm->backend; }
@@ -73,7 +74,7 @@ void svm_interrupt_window(struct vcpu *v, bool on);
 void svm_nmi_window(struct vcpu *v, bool on);
 bool svm_nmi_blocked(struct vcpu *v);
 void svm_set_nmi_blocked(struct vcpu *v, bool blocked);
-void svm_offer_interrupt(struct vcpu *v, uint8_t vector);
+void svm_offer_interrupt(struct vcpu *v, uint8_t vector, bool heeds_tpr);
 void svm_withdraw_interrupt(struct vcpu *v);
 bool svm_interrupt_taken(struct vcpu *v, uint8_t *vector);
 void svm_update_tpr_shadow(struct vcpu *v, uint8_t tpr, uint8_t threshold);

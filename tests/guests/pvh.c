@@ -55,6 +55,8 @@ static void cpuid(uint32_t leaf, uint32_t r[4])
     __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
 }
 static void wrmsr(uint32_t msr, uint64_t v) { __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))); }
+static void write_cr8(uint64_t v) { __asm__ volatile("mov %0, %%cr8; nop; nop" ::"r"(v) : "memory"); }
+static uint64_t read_cr8(void) { uint64_t v; __asm__ volatile("mov %%cr8, %0" : "=r"(v)); return v; }
 static uint64_t rdmsr(uint32_t msr)
 {
     uint32_t a, d;
@@ -331,6 +333,46 @@ static void check_lapic(void)
     check("x2apic-eoi-cannot-be-read", got == 13, (uint64_t)got);
 }
 
+/* The task priority in CR8 holds interrupts of its class and below back: SDM 3A, 11.8.6. */
+static void check_cr8(void)
+{
+    uint64_t n = seen[0xf2], cr8, exit, from;
+    uint32_t r[4];
+
+    lapic[0x300 / 4] = 0x400f2; /* waits for IF, while CR8 is raised */
+    write_cr8(0xf);
+    __asm__ volatile("sti; nop; nop" ::: "memory");
+    check("cr8-raised-in-time", seen[0xf2] == n, seen[0xf2]);
+    check("cr8-is-the-tpr", read_cr8() == 0xf && lapic[0x80 / 4] == 0xf0, lapic[0x80 / 4]);
+    write_cr8(0xe);
+    check("cr8-lowered", seen[0xf2] == n + 1, seen[0xf2]);
+    write_cr8(0xf);
+    lapic[0x300 / 4] = 0x400f2; /* waits for CR8, with IF set */
+    (void)inb(0x5a5);
+    check("cr8-holds-back", seen[0xf2] == n + 1, seen[0xf2]);
+    write_cr8(0);
+    check("cr8-lowered-to-0", seen[0xf2] == n + 2, seen[0xf2]);
+    __asm__ volatile("cli");
+    lapic[0x80 / 4] = 0x50;
+    check("tpr-is-cr8", read_cr8() == 5, read_cr8());
+    lapic[0x80 / 4] = 0;
+    /* Accesses do not exit: the fastest takes far less time than the fastest CPUID, which does. */
+    cr8 = exit = ~0UL;
+    for (unsigned i = 0; i < 32; i++) {
+        from = rdtsc();
+        cpuid(0, r);
+        from = rdtsc() - from;
+        exit = from < exit ? from : exit;
+        from = rdtsc();
+        write_cr8(i & 7);
+        (void)read_cr8();
+        from = rdtsc() - from;
+        cr8 = from < cr8 ? from : cr8;
+    }
+    write_cr8(0);
+    check("cr8-does-not-exit", cr8 < exit / 4, cr8);
+}
+
 static void check_events(void)
 {
     struct xen_add_to_physmap map = {.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info,
@@ -443,6 +485,7 @@ void main(void)
     check_faults();
     check_io();
     check_lapic();
+    check_cr8();
     check_events();
     check_balloon();
     check_vendor();

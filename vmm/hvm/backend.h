@@ -209,17 +209,19 @@ struct hvm_backend {
     bool (*nmi_blocked)(struct vcpu *v);
     void (*set_nmi_blocked)(struct vcpu *v, bool blocked);
     /*
-     * External interrupts. offer_interrupt: v's highest deliverable vector and its priority class are offered to the
-     * hardware (SVM: V_IRQ); interrupt_taken() after the exit says whether the guest took it (so that the vlapic or
-     * vPIC then acknowledges). Backends without it (VT-x) leave both NULL: the core uses inject_event and the window.
+     * External interrupts that wait. offer_interrupt: v's most urgent one is offered to the hardware (SVM: V_IRQ), which
+     * delivers it once IF is set, no shadow is left and, if it heeds the TPR, that is of a lower class than the vector;
+     * interrupt_taken() after the exit says whether the guest took it (so that the vlapic then acknowledges). Backends
+     * without it (VT-x) leave both NULL: the core uses inject_event and the window.
      */
-    void (*offer_interrupt)(struct vcpu *v, uint8_t vector);
+    bool offers_all; /* what can be taken now is offered too, not injected */
+    void (*offer_interrupt)(struct vcpu *v, uint8_t vector, bool heeds_tpr);
     void (*withdraw_interrupt)(struct vcpu *v);
     bool (*interrupt_taken)(struct vcpu *v, uint8_t *vector); /* true once for each one that was delivered */
     /*
      * The TPR (CR8) that the guest reads and writes without exits. threshold: 0, or the priority class (1 to 15) of an
-     * interrupt that only the TPR holds back: lowering the TPR below it then exits. tpr_shadow: what it is after an
-     * exit. Both NULL: every CR8 access exits.
+     * interrupt that only the TPR holds back: lowering the TPR below it then exits, unless the backend has
+     * offer_interrupt, which covers that. tpr_shadow: what it is after an exit. Both NULL: every CR8 access exits.
      */
     void (*update_tpr_shadow)(struct vcpu *v, uint8_t tpr, uint8_t threshold);
     uint8_t (*tpr_shadow)(struct vcpu *v);

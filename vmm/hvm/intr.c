@@ -112,7 +112,7 @@ static void assist_nmi(struct vcpu *v, struct hvm_intack ack)
     }
 }
 
-/* Acknowledged now and injected, since it can be taken now: a PIC's, and all on hardware without virtual interrupts. */
+/* Acknowledged and injected if it can be taken now, else the window is asked for. */
 static void assist_now(struct vcpu *v, struct hvm_intack ack)
 {
     struct hvm_event e = {.valid = true, .type = EVENT_EXT_INTR};
@@ -145,9 +145,28 @@ static void update_tpr(struct vcpu *v, enum hvm_intsrc source)
     hvm_backend->update_tpr_shadow(v, tpr, threshold);
 }
 
+static void offer(struct vcpu *v, struct hvm_intack ack)
+{
+    hvm_backend->offer_interrupt(v, ack.vector, ack.source == INTSRC_LAPIC);
+    v->hvm->offered = ack;
+}
+
+/* The local APIC's next interrupt, also if the TPR holds it back: the hardware sees when the guest lowers that. */
+static void offer_lapic(struct vcpu *v)
+{
+    const struct vlapic *l = v->hvm->vlapic;
+    int irr = vlapic_enabled(l) ? vlapic_highest_irr(l) : -1, isr = vlapic_highest_isr(l);
+
+    if (irr >= 0 && irr >> 4 > isr >> 4)
+        offer(v, (struct hvm_intack){INTSRC_LAPIC, (uint8_t)irr});
+    else
+        withdraw(v);
+}
+
 void hvm_intr_assist(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
+    bool offers = hvm_backend->offer_interrupt, now;
     struct hvm_intack ack;
 
     if (h->pending.valid) {
@@ -155,19 +174,21 @@ void hvm_intr_assist(struct vcpu *v)
         hvm_backend->inject_event(v, &h->pending);
     }
     vlapic_prepare_entry(h->vlapic);
+    now = !offers || (!hvm_backend->offers_all && can_take_interrupt(v));
     ack = hvm_pending_irq(v);
     update_tpr(v, ack.source);
     if (ack.source == INTSRC_LAPIC && hvm_backend->set_virtual_interrupts)
         return; /* the hardware takes it from the vlapic */
-    if (ack.source == INTSRC_NONE) {
-        withdraw(v);
-    } else if (ack.source == INTSRC_NMI) {
+    if (ack.source == INTSRC_NMI) {
         assist_nmi(v, ack);
-    } else if (!hvm_backend->offer_interrupt || ack.source == INTSRC_PIC) {
+    } else if (ack.source == INTSRC_PIC || (now && ack.source != INTSRC_NONE)) {
         assist_now(v, ack);
-    } else {
-        hvm_backend->offer_interrupt(v, ack.vector);
-        h->offered = ack;
+        if (offers && ack.source == INTSRC_VECTOR)
+            offer_lapic(v); /* an upcall, unlike the others, may end without an exit */
+    } else if (offers && ack.source == INTSRC_VECTOR) {
+        offer(v, ack);
+    } else if (offers) {
+        offer_lapic(v);
     }
 }
 
