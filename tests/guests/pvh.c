@@ -339,23 +339,23 @@ static void check_cr8(void)
     uint64_t n = seen[0xf2], cr8, exit, from;
     uint32_t r[4];
 
-    lapic[0x300 / 4] = 0x400f2; /* waits for IF, while CR8 is raised */
+    apic_write(0x300, 0x400f2); /* waits for IF, while CR8 is raised */
     write_cr8(0xf);
     __asm__ volatile("sti; nop; nop" ::: "memory");
     check("cr8-raised-in-time", seen[0xf2] == n, seen[0xf2]);
-    check("cr8-is-the-tpr", read_cr8() == 0xf && lapic[0x80 / 4] == 0xf0, lapic[0x80 / 4]);
+    check("cr8-is-the-tpr", read_cr8() == 0xf && apic_read(0x80) == 0xf0, apic_read(0x80));
     write_cr8(0xe);
     check("cr8-lowered", seen[0xf2] == n + 1, seen[0xf2]);
     write_cr8(0xf);
-    lapic[0x300 / 4] = 0x400f2; /* waits for CR8, with IF set */
+    apic_write(0x300, 0x400f2); /* waits for CR8, with IF set */
     (void)inb(0x5a5);
     check("cr8-holds-back", seen[0xf2] == n + 1, seen[0xf2]);
     write_cr8(0);
     check("cr8-lowered-to-0", seen[0xf2] == n + 2, seen[0xf2]);
     __asm__ volatile("cli");
-    lapic[0x80 / 4] = 0x50;
+    apic_write(0x80, 0x50);
     check("tpr-is-cr8", read_cr8() == 5, read_cr8());
-    lapic[0x80 / 4] = 0;
+    apic_write(0x80, 0);
     /* Accesses do not exit: the fastest takes far less time than the fastest CPUID, which does. */
     cr8 = exit = ~0UL;
     for (unsigned i = 0; i < 32; i++) {
