@@ -41,14 +41,17 @@ def test_debug_keys_answer_while_dom0_loops(hello):
     host.expect("dump the registers", 10)
 
 
-def test_pvh_dom0_sees_what_it_should(machine, tiny):
+@pytest.mark.parametrize("smp", [1, 2])
+def test_pvh_dom0_sees_what_it_should(machine, tiny, smp):
     """tests/guests/pvh.c checks and tells."""
-    host = machine("tiny-pvh-checks", kernel=os.path.join(tiny, "pvh.elf"), data=False, append="dom0=pvh", timeout=120)
+    host = machine("tiny-pvh-checks-%d" % smp, kernel=os.path.join(tiny, "pvh.elf"), data=False, append="dom0=pvh", smp=smp,
+                   timeout=120)
     try:
         host.expect("Hardware domain has shut down", 60)
     finally:
         text = host.output()
     assert "ok " in text and "FAILED" not in text
+    assert ("ok start-aps" in text) == (smp > 1)
 
 
 @pytest.mark.only("intel", "QEMU's SVM has no AVIC: every access to the local APIC exits")
