@@ -110,17 +110,35 @@ static uint64_t *svm_msr_slot(struct vmcb *vmcb, enum hvm_saved_msr msr)
     }
 }
 
+/* AMD's CPUs have 32 bits of these MSRs, as SYSENTER is theirs in legacy mode only: APM 2, 6.1.2. NULL: none of them. */
+static uint64_t *svm_wide_sysenter(struct svm_vcpu *s, enum hvm_saved_msr msr, uint32_t *number)
+{
+    switch (msr) {
+    case HVM_MSR_SYSENTER_ESP: *number = MSR_IA32_SYSENTER_ESP; return &s->sysenter_esp;
+    case HVM_MSR_SYSENTER_EIP: *number = MSR_IA32_SYSENTER_EIP; return &s->sysenter_eip;
+    default: return NULL;
+    }
+}
+
 uint64_t svm_get_msr(struct vcpu *v, enum hvm_saved_msr msr)
 {
-    uint64_t *slot = svm_msr_slot(svm_of(v)->vmcb, msr);
+    uint64_t *slot = svm_msr_slot(svm_of(v)->vmcb, msr), *wide;
+    uint32_t number;
 
+    wide = svm_wide_sysenter(svm_of(v), msr, &number);
+    if (wide && svm_msr_exits(v, number))
+        return *wide;
     return slot ? *slot : svm_of(v)->tsc_aux;
 }
 
 void svm_set_msr(struct vcpu *v, enum hvm_saved_msr msr, uint64_t value)
 {
-    uint64_t *slot = svm_msr_slot(svm_of(v)->vmcb, msr);
+    uint64_t *slot = svm_msr_slot(svm_of(v)->vmcb, msr), *wide;
+    uint32_t number;
 
+    wide = svm_wide_sysenter(svm_of(v), msr, &number);
+    if (wide)
+        *wide = value;
     if (slot)
         *slot = value;
     else

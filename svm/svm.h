@@ -27,7 +27,8 @@ struct svm_vcpu {
     bool nmi_window_wanted;
     bool iret_seen; /* the IRET at iret_rip is about to run */
     uint64_t iret_rip;
-    uint64_t tsc_aux; /* in the CPU while the vCPU is loaded, where the CPU has RDTSCP */
+    uint64_t sysenter_esp, sysenter_eip; /* all 64 bits, where the guest's accesses to the MSRs exit */
+    uint64_t tsc_aux;                    /* in the CPU while the vCPU is loaded, where the CPU has RDTSCP */
 };
 
 extern uint32_t svm_features; /* SVM_FEATURE_* of all CPUs */
@@ -48,6 +49,7 @@ void svm_vcpu_free(struct vcpu *v);
 void svm_vcpu_load(struct vcpu *v);
 void svm_vcpu_put(struct vcpu *v);
 void svm_set_intercepts(struct svm_vcpu *s, uint32_t *word, uint32_t bits, bool on);
+bool svm_msr_exits(struct vcpu *v, uint32_t msr); /* when it is written */
 void svm_intercept_msr(struct vcpu *v, uint32_t msr, bool read, bool write);
 void svm_set_exception_intercepts(struct vcpu *v, uint32_t bitmap);
 void svm_intercept_rdtsc(struct vcpu *v, bool on);

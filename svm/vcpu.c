@@ -18,6 +18,13 @@ static int svm_msrpm_bit(uint32_t msr)
     return -1;
 }
 
+bool svm_msr_exits(struct vcpu *v, uint32_t msr)
+{
+    int bit = svm_msrpm_bit(msr);
+
+    return bit < 0 || test_bit((unsigned)bit + 1, svm_of(v)->msrpm);
+}
+
 void svm_intercept_msr(struct vcpu *v, uint32_t msr, bool read, bool write)
 {
     struct svm_vcpu *s = svm_of(v);

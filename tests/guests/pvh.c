@@ -21,6 +21,11 @@
 extern uint64_t start_info_addr, idt[512];
 extern uint32_t ap_count;
 extern char hypercall_page[], stubs[], ap_start[], ap_end[];
+/* pvh_start.S: to ring 3 and back; what SYSENTER found there (CS in ring 3, and after it). */
+extern void ring3_64(void), ring3_32(void);
+extern char sysenter_entry[];
+extern uint64_t pgd[512], sysenter_rsp, sysenter_rip;
+extern uint32_t sysenter_cs[2];
 
 struct frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax, vector, error, rip, cs, rflags, rsp,
@@ -417,13 +422,47 @@ static void check_balloon(void)
     check("balloon-ram", *p == 43, *p);
 }
 
+/* SYSCALL in compatibility mode, which CPUID's "AuthenticAMD" promises. */
+static void check_syscall(void)
+{
+    uint64_t rcx, r11, cs, from, carry;
+
+    wrmsr(0xc0000080, rdmsr(0xc0000080) | 1); /* EFER.SCE */
+    wrmsr(0xc0000081, 8UL << 32);             /* STAR: CS 8, SS 16 */
+    wrmsr(0xc0000084, 1);                     /* SFMASK: CF */
+    __asm__ volatile("mov $0xc0000083, %%ecx; lea 2f(%%rip), %%rax; xor %%edx, %%edx; wrmsr;" /* CSTAR */
+                     "pushq $24; lea 1f(%%rip), %%rax; push %%rax; stc; lretq;"
+                     ".code32; 1: syscall; 3: hlt; .code64;"
+                     "2: setc %%dl; movzbl %%dl, %%edx; mov %%cs, %%eax; lea 3b(%%rip), %%rdi; mov %%r11, %%rsi"
+                     : "=a"(cs), "=c"(rcx), "=d"(carry), "=S"(r11), "=D"(from)::"r11", "memory", "cc");
+    check("compat-syscall", cs == 8 && rcx == from && !carry && (r11 & 1), rcx);
+}
+
+/* SYSENTER in long mode, to an address above 4 GiB, which "GenuineIntel" promises. */
+static void check_sysenter(void)
+{
+    uint64_t high = 0xffff800000000000, rsp = high + 0x123456000;
+
+    pgd[256] = pgd[0];
+    wrmsr(0x174, 8); /* CS 8, SS 16 */
+    wrmsr(0x175, rsp);
+    wrmsr(0x176, high + (uint64_t)sysenter_entry);
+    check("sysenter-msrs", rdmsr(0x175) == rsp && rdmsr(0x176) == high + (uint64_t)sysenter_entry, rdmsr(0x176));
+    ring3_64();
+    check("sysenter-64", sysenter_cs[0] == 0x2b && sysenter_cs[1] == 8 && sysenter_rsp == rsp &&
+          sysenter_rip == high + (uint64_t)sysenter_entry, sysenter_rip);
+    sysenter_rsp = sysenter_rip = 0;
+    ring3_32();
+    check("sysenter-32", sysenter_cs[0] == 0x1b && sysenter_cs[1] == 8 && sysenter_rsp == rsp &&
+          sysenter_rip == high + (uint64_t)sysenter_entry, sysenter_rip);
+}
+
 /*
  * A guest that takes its CPU for one of the other vendor (xl's cpuid=) uses that vendor's instructions: VMCALL or
- * VMMCALL; and SYSCALL in compatibility mode, which CPUID's "AuthenticAMD" promises.
+ * VMMCALL, and ways to make system calls.
  */
 static void check_vendor(void)
 {
-    uint64_t rcx, r11, cs, from;
     uint32_t r[4];
     long ret;
 
@@ -435,16 +474,9 @@ static void check_vendor(void)
     print(r[1] == 0x756e6547 ? "vendor Intel\n" : "vendor AMD\n");
     check("vendor-hypercall", ret == hypercall(__HYPERVISOR_xen_version, XENVER_version, 0, 0, 0), (uint64_t)ret);
     if (r[1] == 0x756e6547)
-        return;
-    wrmsr(0xc0000080, rdmsr(0xc0000080) | 1); /* EFER.SCE */
-    wrmsr(0xc0000081, 8UL << 32);             /* STAR: CS 8, SS 16 */
-    wrmsr(0xc0000084, 1);                     /* SFMASK: CF */
-    __asm__ volatile("mov $0xc0000083, %%ecx; lea 2f(%%rip), %%rax; xor %%edx, %%edx; wrmsr;" /* CSTAR */
-                     "pushq $24; lea 1f(%%rip), %%rax; push %%rax; stc; lretq;"
-                     ".code32; 1: syscall; 3: hlt; .code64;"
-                     "2: setc %%dl; movzbl %%dl, %%edx; mov %%cs, %%eax; lea 3b(%%rip), %%rdi; mov %%r11, %%rsi"
-                     : "=a"(cs), "=c"(rcx), "=d"(r[3]), "=S"(r11), "=D"(from)::"r11", "memory", "cc");
-    check("compat-syscall", cs == 8 && rcx == from && !r[3] && (r11 & 1), rcx);
+        check_sysenter();
+    else
+        check_syscall();
 }
 
 void ap_main(void)

@@ -89,6 +89,39 @@ trap_common:
     add $16, %rsp
     iretq
 
+    /* To ring 3 by SYSEXIT, to 64-bit or 32-bit code, and back by SYSENTER, whose MSRs name sysenter_entry. */
+    .globl ring3_64, ring3_32, sysenter_entry, pgd
+ring3_64:
+    mov %rsp, saved_rsp(%rip)
+    mov %rsp, %rcx
+    mov $1f, %edx
+    .byte 0x48
+    sysexit
+1:  mov %cs, %eax
+    sysenter
+ring3_32:
+    mov %rsp, saved_rsp(%rip)
+    mov %rsp, %rcx
+    mov $1f, %edx
+    sysexit
+    .code32
+1:  mov %cs, %eax
+    sysenter
+    .code64
+sysenter_entry:
+    mov %rsp, sysenter_rsp(%rip)
+    mov saved_rsp(%rip), %rsp
+    mov %cs, %ecx
+    lea 1f(%rip), %rdx
+    push %rcx
+    push %rdx
+    lretq /* QEMU's SYSENTER in compatibility mode, which AMD's CPUs do not have, sets CS.L and CS.D both */
+1:  lea sysenter_entry(%rip), %rdx
+    mov %rdx, sysenter_rip(%rip)
+    mov %eax, sysenter_cs(%rip)
+    mov %ecx, sysenter_cs + 4(%rip)
+    ret
+
     /* An AP begins here in real mode, copied to 0x8000. */
     .code16
     .globl ap_start, ap_end
@@ -126,6 +159,11 @@ gdtr:
 idtr:
     .word 4095
     .quad idt
+    .globl sysenter_rsp, sysenter_rip, sysenter_cs
+saved_rsp: .quad 0
+sysenter_rsp: .quad 0
+sysenter_rip: .quad 0
+sysenter_cs: .long 0, 0
     .globl start_info_addr, ap_count
 start_info_addr: .quad 0
 ap_count: .long 0

@@ -36,6 +36,7 @@ def test_guest_may_take_its_cpu_for_the_other_vendors(dom0, vendor):
     dom0.wait_gone("foreign")
     said = dom0.shell("xl dmesg")
     assert "vendor %s" % {"amd": "AMD", "intel": "Intel"}[other] in said
+    assert {"amd": "ok compat-syscall", "intel": "ok sysenter-32"}[other] in said
     assert "ok vendor-hypercall" in said and "FAILED" not in said and "PVH-TEST-PASSED" in said
 
 

@@ -83,6 +83,7 @@ struct exec {
     uint64_t mem_off;
     bool no_write; /* the handler wants no write-back of dst */
     bool stay;     /* rip stays: the rest of a REP is done later */
+    bool new_tf;   /* a single step's #DB comes if TF is set after the instruction, not before it */
     uint8_t cpl;   /* after the instruction */
 };
 
@@ -129,6 +130,7 @@ void commit_progress(struct exec *x); /* string registers and flags of finished 
 /* state.c: what the CPU's mode allows */
 int cpu_mode(struct exec *x, enum cpu_mode *mode);
 int read_cr(struct exec *x, unsigned cr, uint64_t *value);
+int read_msr(struct exec *x, uint32_t msr, uint64_t *value);
 int read_segment(struct exec *x, enum emul_seg seg, struct emul_segment *reg);
 int write_segment(struct exec *x, enum emul_seg seg, const struct emul_segment *reg);
 int check_io(struct exec *x, uint16_t port, unsigned bytes);
@@ -176,7 +178,7 @@ EXEC(mov_from_dr); EXEC(mov_to_dr); EXEC(rdmsr); EXEC(wrmsr); EXEC(rdtsc); EXEC(
 EXEC(wbinvd); EXEC(group7); EXEC(fence); EXEC(ldmxcsr); EXEC(stmxcsr); EXEC(fwait); EXEC(emms); EXEC(sse_load);
 EXEC(sse_load_aligned); EXEC(sse_store); EXEC(sse_store_aligned); EXEC(sse_load_high); EXEC(sse_store_high);
 EXEC(sse_load_low); EXEC(movd_load); EXEC(movd_store); EXEC(mmx_load); EXEC(mmx_store); EXEC(mmx_movd_load);
-EXEC(mmx_movd_store); EXEC(x87);
+EXEC(mmx_movd_store); EXEC(x87); EXEC(syscall); EXEC(sysret); EXEC(sysenter); EXEC(sysexit);
 /* clang-format on */
 #undef EXEC
 

@@ -158,11 +158,6 @@ int exec_mov_to_dr(struct exec *x)
     return x->c->ops->write_dr(dr, x->src, x->c);
 }
 
-static int read_msr(struct exec *x, uint32_t msr, uint64_t *value)
-{
-    return x->c->ops->read_msr ? x->c->ops->read_msr(msr, value, x->c) : EMUL_UNHANDLEABLE;
-}
-
 static int write_msr(struct exec *x, uint32_t msr, uint64_t value)
 {
     return x->c->ops->write_msr ? x->c->ops->write_msr(msr, value, x->c) : EMUL_UNHANDLEABLE;

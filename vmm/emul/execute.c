@@ -61,7 +61,7 @@ static __hot void start(struct exec *x)
     x->r.rflags &= ~(uint64_t)EFLAGS_RF;
     x->bytes = x->i->op_bytes;
     x->mem_off = x->i->mem_off;
-    x->no_write = x->stay = false;
+    x->no_write = x->stay = x->new_tf = false;
     x->dst = x->src = x->dst_old = 0;
     x->cpl = x->c->cpl;
 }
@@ -90,7 +90,7 @@ void commit_progress(struct exec *x)
 static __hot void retire(struct exec *x)
 {
     struct emul_ctxt *c = x->c;
-    bool single_step = c->regs->rflags & EFLAGS_TF;
+    bool single_step = (x->new_tf ? x->r.rflags : c->regs->rflags) & EFLAGS_TF;
 
     if (x->stay) {
         x->r.rip = c->regs->rip;

@@ -7,6 +7,11 @@ int read_cr(struct exec *x, unsigned cr, uint64_t *value)
     return x->c->ops->read_cr ? x->c->ops->read_cr(cr, value, x->c) : EMUL_UNHANDLEABLE;
 }
 
+int read_msr(struct exec *x, uint32_t msr, uint64_t *value)
+{
+    return x->c->ops->read_msr ? x->c->ops->read_msr(msr, value, x->c) : EMUL_UNHANDLEABLE;
+}
+
 int read_segment(struct exec *x, enum emul_seg seg, struct emul_segment *reg)
 {
     memset(reg, 0, sizeof(*reg));

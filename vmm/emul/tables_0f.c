@@ -114,7 +114,9 @@ const struct emul_opcode emul_map1[256] = {
     [0x01] = {.flags = M, .group = group7},
     [0x02] = {exec_lar, O_G, O_E, .bytes = 2, .flags = M | F_WRITE | F_PROT},
     [0x03] = {exec_lsl, O_G, O_E, .bytes = 2, .flags = M | F_WRITE | F_PROT},
+    [0x05] = {exec_syscall, .flags = F_PROT},
     [0x06] = {exec_clts, .flags = F_PRIV},
+    [0x07] = {exec_sysret},
     [0x08 ... 0x09] = {exec_wbinvd, .flags = F_PRIV},
     [0x0b] = {exec_ud},
     [0x0d] = {exec_nop, .bytes = BYTES_NONE, .flags = M}, /* prefetch */
@@ -139,6 +141,8 @@ const struct emul_opcode emul_map1[256] = {
     [0x31] = {exec_rdtsc},
     [0x32] = {exec_rdmsr, .flags = F_PRIV},
     [0x33] = {exec_rdpmc},
+    [0x34] = {exec_sysenter},
+    [0x35] = {exec_sysexit},
     [0x40 ... 0x4f] = {exec_cmov, O_G, O_E, .flags = M | RW},
     [0x50 ... 0x6d] = LEN,
     [0x6e] = PFX(sse_6e),

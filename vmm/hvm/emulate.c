@@ -279,6 +279,19 @@ static void emul_report(struct vcpu *v, const struct emul_ctxt *c)
            c->bytes[3], c->bytes[4], c->bytes[5], c->bytes[6], c->bytes[7]);
 }
 
+static enum hvm_result emul_finish(struct hvm_emul *e, int rc)
+{
+    if (rc == EMUL_OKAY) {
+        emul_retire(e->v, &e->ctxt);
+        return HVM_OKAY;
+    }
+    if (rc != EMUL_EXCEPTION)
+        return HVM_UNHANDLEABLE;
+    if (!e->fault_queued)
+        emul_inject(e->v, &e->ctxt.event);
+    return HVM_FAULT;
+}
+
 enum hvm_result hvm_emulate_one(struct vcpu *v, const struct vm_exit *exit)
 {
     struct hvm_io *io = &v->hvm->io;
@@ -296,17 +309,28 @@ enum hvm_result hvm_emulate_one(struct vcpu *v, const struct vm_exit *exit)
     }
     io->state = IO_NONE;
     io->nr_done = 0;
-    if (rc == EMUL_OKAY) {
-        emul_retire(v, &e.ctxt);
-        return HVM_OKAY;
-    }
-    if (rc == EMUL_EXCEPTION) {
-        if (!e.fault_queued)
-            emul_inject(v, &e.ctxt.event);
-        return HVM_FAULT;
-    }
-    emul_report(v, &e.ctxt);
-    return HVM_UNHANDLEABLE;
+    if (rc == EMUL_UNHANDLEABLE)
+        emul_report(v, &e.ctxt);
+    return emul_finish(&e, rc);
+}
+
+/* SYSCALL, SYSRET, SYSENTER and SYSEXIT: all of the instructions that only one vendor's CPUs have in some mode. */
+static bool is_system_call(const struct emul_insn *i)
+{
+    return i->map == 1 && (i->opcode == 0x05 || i->opcode == 0x07 || i->opcode == 0x34 || i->opcode == 0x35);
+}
+
+enum hvm_result hvm_emulate_system_call(struct vcpu *v, const struct vm_exit *exit)
+{
+    struct hvm_emul e = {0};
+    int rc;
+
+    emul_setup(&e, v, exit);
+    e.ctxt.vendor = cpu_features.vendor == VENDOR_INTEL ? EMUL_VENDOR_AMD : EMUL_VENDOR_INTEL;
+    rc = emul_decode(&e.ctxt);
+    if (rc == EMUL_OKAY)
+        rc = is_system_call(&e.ctxt.insn) ? emul_execute(&e.ctxt) : EMUL_UNHANDLEABLE;
+    return rc == EMUL_RETRY ? HVM_RETRY : emul_finish(&e, rc);
 }
 
 uint64_t hvm_linear_rip(struct vcpu *v)

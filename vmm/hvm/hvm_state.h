@@ -45,6 +45,11 @@ void hvm_save_dr(struct vcpu *v);
 
 /* VMCALL or VMMCALL: exit says how long it is. */
 void hvm_exit_hypercall(struct vcpu *v, const struct vm_exit *exit);
+/*
+ * #UD at SYSCALL, SYSRET, SYSENTER or SYSEXIT in a guest from the other vendor's machine: done as that vendor's CPUs do.
+ * HVM_UNHANDLEABLE: another instruction.
+ */
+enum hvm_result hvm_emulate_system_call(struct vcpu *v, const struct vm_exit *exit);
 /* #UD in a guest from the other vendor's machine: true: it was an instruction of that vendor's, and is done. */
 bool hvm_foreign_insn(struct vcpu *v, struct vm_exit *exit);
 void hvm_fill_hypercall_page(struct domain *d, void *page);

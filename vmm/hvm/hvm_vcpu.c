@@ -93,17 +93,22 @@ int hvm_vcpu_create(struct vcpu *v)
     return 0;
 }
 
-/* The TSC's reads exit where the CPU cannot give them the guest's rate; #UD, where an instruction may be the other vendor's. */
+/*
+ * The TSC's reads exit where the CPU cannot give them the guest's rate; #UD, where an instruction may be the other
+ * vendor's. So do two MSRs of which AMD's CPUs keep the lower half only (APM 2, 6.1.2): the backend keeps it all.
+ */
 void hvm_settings_changed(struct vcpu *v)
 {
+    bool foreign = policy_is_foreign(v->domain), scaled;
     uint64_t ratio = v->domain->tsc.ratio;
-    bool scaled;
 
     if (!v->hvm)
         return;
     scaled = hvm_backend->set_tsc_ratio && hvm_backend->set_tsc_ratio(v, ratio);
     hvm_backend->intercept_rdtsc(v, ratio && !scaled);
-    hvm_backend->set_exception_intercepts(v, policy_is_foreign(v->domain) ? BIT(X86_TRAP_UD) : 0);
+    hvm_backend->set_exception_intercepts(v, foreign ? BIT(X86_TRAP_UD) : 0);
+    hvm_backend->intercept_msr(v, MSR_IA32_SYSENTER_ESP, foreign, foreign);
+    hvm_backend->intercept_msr(v, MSR_IA32_SYSENTER_EIP, foreign, foreign);
 }
 
 void hvm_vcpu_free(struct vcpu *v)
