@@ -3,6 +3,7 @@
 
     pytest tests/system --vendor amd        (make test-svm)
     pytest tests/system --vendor intel      (make test-vmx)
+    pytest FILES --cpu ryzen                (make test-svm-bochs: AMD's vendor, Bochs' model)
     --full adds the tests marked "long".
 """
 import os
@@ -17,6 +18,7 @@ SHARED = ("dom0", "dom0_smp", "zoo")     # fixtures that lend a host
 
 def pytest_addoption(parser):
     parser.addoption("--vendor", choices=("amd", "intel"), default="amd")
+    parser.addoption("--cpu", help="the emulator's CPU model, as polder-boot takes it")
     parser.addoption("--full", action="store_true", help="the long tests too")
 
 
@@ -50,6 +52,11 @@ def vendor(request):
 
 
 @pytest.fixture(scope="session")
+def cpu(request):
+    return request.config.getoption("--cpu")
+
+
+@pytest.fixture(scope="session")
 def images():
     for name in "vmlinuz", "dom0.cpio", "data.img":
         if not os.path.exists(os.path.join(IMAGES, name)):
@@ -66,13 +73,13 @@ def tiny():
 
 
 @pytest.fixture
-def machine(vendor):
+def machine(vendor, cpu):
     """Boots machines by hand: machine(name, ...) is a Host, ended with the test."""
     Shared.keep_only(None)
     hosts = []
 
     def boot(name, **kw):
-        hosts.append(Host(name, vendor=vendor, **kw))
+        hosts.append(Host(name, **{"vendor": vendor, "cpu": cpu, **kw}))
         return hosts[-1]
     yield boot
     for h in hosts:
@@ -128,15 +135,15 @@ class Shared:
 
 
 @pytest.fixture(scope="session")
-def shared(vendor, images):
-    s = Shared("shared", vendor, images, network=True)
+def shared(vendor, cpu, images):
+    s = Shared("shared", vendor, images, network=True, cpu=cpu)
     yield s
     s.drop()
 
 
 @pytest.fixture(scope="session")
-def shared_smp(vendor, images):
-    s = Shared("shared-smp", vendor, images, smp=2)
+def shared_smp(vendor, cpu, images):
+    s = Shared("shared-smp", vendor, images, smp=2, cpu=cpu)
     yield s
     s.drop()
 

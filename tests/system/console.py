@@ -30,8 +30,9 @@ class Host:
     def __init__(self, name, vendor="amd", smp=1, mem=None, kernel=None, initrd=None, append="", dom0_append="",
                  data=True, disks=(), network=False, cpu=None, cdrom=None, command=None, hypervisor=None, timeout=1500):
         os.makedirs(LOGS, exist_ok=True)
-        self.log = os.path.join(LOGS, "%s-%s.log" % (name, vendor))
-        self.slow = 10 if vendor == "intel" else vnc.PATIENCE       # Bochs; every limit is multiplied by it
+        in_bochs = vendor == "intel" or cpu == "ryzen"
+        self.log = os.path.join(LOGS, "%s-%s%s.log" % (name, vendor, "-bochs" if vendor == "amd" and in_bochs else ""))
+        self.slow = 10 if in_bochs else vnc.PATIENCE        # every limit is multiplied by it
         self.count, self.vnc_port = 0, None
         args = ["--hypervisor", hypervisor or os.path.join(BUILD, "polder.elf"), "--vendor", vendor, "--smp", str(smp),
                 "--timeout", str(timeout * self.slow)]
@@ -46,7 +47,7 @@ class Host:
             args += ["--disk", os.path.join(IMAGES, "data.img")]
         for disk in disks:
             args += ["--disk", disk]
-        if network:                                  # Dom0's port 5901 is a guest's screen
+        if network and not in_bochs:                 # Dom0's port 5901 is a guest's screen
             self.vnc_port = free_port()
             args += ["--forward", "%d:5901" % self.vnc_port]
         command = command or [os.path.join(ROOT, "tools/polder-boot")] + args

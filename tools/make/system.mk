@@ -3,7 +3,7 @@ IMAGES := $(or $(POLDER_IMAGES),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/polder)
 
 # An image that was being built when make was stopped is not taken for one.
 .DELETE_ON_ERROR:
-.PHONY: setup images test-images test test-svm test-vmx test-vmx-full test-crossing bench run
+.PHONY: setup images test-images test test-svm test-svm-bochs test-vmx test-vmx-full test-crossing bench run
 setup: ## install the Debian packages that building and testing need
 	tools/setup
 
@@ -31,6 +31,9 @@ test: setup ## install what is missing, build, and run every test
 
 test-svm: hypervisor test-images ## system tests on SVM (QEMU)
 	$(PYTEST) tests/system --vendor amd
+
+test-svm-bochs: hypervisor images ## a few of them on another emulator's SVM (Bochs)
+	$(PYTEST) tests/system/test_tiny.py tests/system/test_guests.py -k "pvh and (tiny or two_cpus)" --cpu ryzen
 
 test-vmx: hypervisor images ## system tests on VT-x (Bochs), the short list
 	$(PYTEST) tests/system --vendor intel
