@@ -9,9 +9,10 @@ import vnc
 from console import BUILD, ROOT, Host
 
 
-@pytest.mark.only("amd", "the Bochs machine has no network card to forward VNC")
-def test_demo_host(images):
-    host = Host("demo", command=[os.path.join(ROOT, "tools/demo"), "--", "--hypervisor", os.path.join(BUILD, "polder.elf")])
+@pytest.mark.long_on("intel")
+def test_demo_host(images, vendor):
+    host = Host("demo", vendor, command=[os.path.join(ROOT, "tools/demo"), "--vendor", vendor, "--", "--hypervisor",
+                                         os.path.join(BUILD, "polder.elf")])
     try:
         port = 5900 + int(host.expect(r"vncviewer localhost:(\d+)", 240).group(1))
         host.wait_dom0(60)
