@@ -49,7 +49,28 @@ def start(host, kind, policy=LEVELLED):
     host.guest_up(500)
     host.detach()
     host.in_guest(kind, COUNTER, serial=kind == "hvm")
-    return state(host, kind, "dd if=/dev/urandom of=/tmp/data bs=1M count=2 2>/dev/null;")
+    count, data = state(host, kind, "dd if=/dev/urandom of=/tmp/data bs=1M count=2 2>/dev/null;")
+    return count, data, clock(host, kind)[1]
+
+
+def uptime(host):
+    return float(re.search(r"(?m)^(\d+\.\d+) \d", host.shell("cat /proc/uptime")).group(1))
+
+
+def clock(host, kind):
+    """The guest's monotonic clock, and Dom0's before and after it was read; seconds."""
+    first = uptime(host)
+    out = host.in_guest(kind, "grep '^now at' /proc/timer_list", serial=kind == "hvm")
+    return first, int(re.search(r"now at (\d+) nsecs", out).group(1)) / 1e9, uptime(host)
+
+
+def keeps_time(host, kind):
+    """The guest's clock goes as fast as Dom0's; gives its time."""
+    a = clock(host, kind)
+    host.shell("sleep 30", 120)
+    b = clock(host, kind)
+    assert 0.95 * (b[0] - a[2]) < b[1] - a[1] < 1.05 * (b[2] - a[0]), (a, b)
+    return b[1]
 
 
 def save(host, kind):
@@ -61,7 +82,9 @@ def goes_on(host, kind, before):
     count, data = state(host, kind)
     assert data == before[1] and before[0] < count < before[0] + 20000
     assert "42" in host.in_guest(kind, "awk 'BEGIN { print 1764 / 42.0 }'", serial=kind == "hvm")
-    return count, data
+    now = keeps_time(host, kind)
+    assert before[2] < now < before[2] + 600        # it stood still while the guest was away
+    return count, data, now
 
 
 def test_guests_cross_from_svm_to_vtx_and_back(journey):
