@@ -378,6 +378,27 @@ static void check_cr8(void)
     check("cr8-does-not-exit", cr8 < exit / 4, cr8);
 }
 
+/* Both wait for IF: one comes after the other, at once. */
+static void check_upcall_and_lapic(void)
+{
+    struct evtchn_bind_ipi ipi = {.vcpu = 0};
+    struct evtchn_send send;
+    uint64_t upcalls = seen[0xf1], n = seen[0xf2];
+    long rc = hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, (uint64_t)&ipi, 0, 0);
+
+    shared->vcpu_info[0].evtchn_pending_sel = 0;
+    send.port = ipi.port;
+    if (!rc)
+        rc = hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, (uint64_t)&send, 0, 0);
+    apic_write(0x300, 0x400f2);
+    (void)inb(0x5a5);
+    __asm__ volatile("sti" ::: "memory");
+    for (unsigned i = 0; i < 20000 && seen[0xf2] == n; i++)
+        ; /* no PAUSE, which may exit */
+    __asm__ volatile("cli" ::: "memory");
+    check("upcall-with-lapic", !rc && seen[0xf1] == upcalls + 1 && seen[0xf2] == n + 1, seen[0xf2] - n);
+}
+
 static void check_events(void)
 {
     struct xen_add_to_physmap map = {.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info,
@@ -402,6 +423,7 @@ static void check_events(void)
     for (unsigned i = 0; i < 100 && seen[0xf1] == n; i++)
         __asm__ volatile("sti; hlt; cli" ::: "memory");
     check("upcall", seen[0xf1] == n + 1 && (shared->evtchn_pending[0] & (1UL << virq.port)), seen[0xf1]);
+    check_upcall_and_lapic();
 }
 
 static void check_balloon(void)

@@ -183,8 +183,11 @@ void hvm_intr_assist(struct vcpu *v)
         assist_nmi(v, ack);
     } else if (ack.source == INTSRC_PIC || (now && ack.source != INTSRC_NONE)) {
         assist_now(v, ack);
-        if (offers && ack.source == INTSRC_VECTOR)
-            offer_lapic(v); /* an upcall, unlike the others, may end without an exit */
+        /* An upcall, unlike the others, may end without an exit, with the local APIC's interrupt still to come. */
+        if (ack.source == INTSRC_VECTOR && offers)
+            offer_lapic(v);
+        else if (ack.source == INTSRC_VECTOR && !hvm_backend->set_virtual_interrupts && vlapic_pending(h->vlapic) >= 0)
+            hvm_backend->interrupt_window(v, true);
     } else if (offers && ack.source == INTSRC_VECTOR) {
         offer(v, ack);
     } else if (offers) {
