@@ -12,8 +12,11 @@ from test_save import COUNTER, state
 
 pytestmark = [pytest.mark.long, pytest.mark.only("intel", "most of it runs in Bochs")]
 
-# What QEMU's AMD CPU has and Bochs's Intel CPU has not; refusing an image names it (xl dmesg).
+# What QEMU's AMD CPU has and Bochs's Intel CPU has not, and the reverse; refusing an image names it (xl dmesg).
 LEVELLED = 'cpuid="host,mmxext=0,sse4a=0,altmovcr8=0"'
+LEVELLED_INTEL = ('cpuid="host,vme=0,acpi=0,ss=0,fma=0,pcid=0,xsave=0,avx=0,f16c=0,rdtscp=0,3dnowprefetch=0,xsaveopt=0,'
+                  'xsavec=0,xgetbv1=0,tsc_adjust=0,avx2=0,erms=0,avx512f=0,avx512dq=0,rdseed=0,smap=0,clwb=0,avx512cd=0,'
+                  'avx512bw=0,avx512vl=0"')
 SMALL = {"pvh": ("pvh-bare.cfg", "memory=128"), "hvm": ("hvm.cfg", "memory=192")}
 
 
@@ -110,4 +113,15 @@ def test_guests_cross_from_svm_to_vtx_and_back(journey):
     host = journey("amd")
     for kind in kinds:
         goes_on(host, kind, seen[kind])
+    host.poweroff()
+
+
+def test_guest_that_was_created_on_vtx_goes_on_on_svm(journey):
+    host = journey("intel")
+    seen = start(host, "pvh", LEVELLED_INTEL)
+    save(host, "pvh")
+    leave(host)
+
+    host = journey("amd")
+    goes_on(host, "pvh", seen)
     host.poweroff()

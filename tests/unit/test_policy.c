@@ -321,6 +321,34 @@ static void the_toolstack_cannot_add_what_is_not_there(void **state)
     policy_domain_free(d);
 }
 
+/* A guest that was created on an Intel CPU with many leaves is one that an AMD CPU with fewer can take. */
+static void an_hvm_guest_is_told_of_no_leaf_without_content(void **state)
+{
+    struct domain *d;
+    xen_cpuid_leaf_t l[3];
+    uint32_t el, es;
+
+    policy_init();
+    assert_int_equal(reg(PV, 0, NO_SUB, REG_A), 0x1f);
+    assert_int_equal(reg(HVM_MAX, 0, NO_SUB, REG_A), 0x1f);
+    assert_int_equal(reg(HVM, 0, NO_SUB, REG_A), 0xd);
+    d = policy_domain(1, true);
+    l[0] = *policy_find(d->policy, 0, NO_SUB);
+    l[1] = *policy_find(d->policy, 7, 0);
+    l[2] = *policy_find(d->policy, 0x80000000U, NO_SUB);
+    policy_domain_free(d);
+
+    amd_machine();
+    policy_init();
+    l[1].b &= reg(HVM_MAX, 7, 0, REG_B); /* cpuid= has left out what differs */
+    l[1].c &= reg(HVM_MAX, 7, 0, REG_C);
+    l[1].d &= reg(HVM_MAX, 7, 0, REG_D);
+    d = policy_domain(1, true);
+    assert_int_equal(update(d, l, 3, &el, &es), 0);
+    assert_int_equal(policy_reg(d->policy, 0, NO_SUB, REG_A), 0xd);
+    policy_domain_free(d);
+}
+
 static void what_a_cpu_lacks_is_named(void **state)
 {
     featureset_t fs = {0};
@@ -554,6 +582,7 @@ int main(void)
         AMD(the_toolstack_can_give_back_what_it_got),
         INTEL(the_toolstack_can_take_features_away),
         INTEL(the_toolstack_cannot_add_what_is_not_there),
+        INTEL(an_hvm_guest_is_told_of_no_leaf_without_content),
         INTEL(what_a_cpu_lacks_is_named),
         INTEL(an_hvm_guest_keeps_the_vendor_that_it_knows),
         AMD(an_hvm_guest_keeps_the_vendor_that_it_knows),

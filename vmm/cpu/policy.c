@@ -17,6 +17,23 @@
 
 static struct cpu_policy system_policy[NR_SYSTEM_POLICIES];
 
+/*
+ * Leaves that no policy tells of read as zero.  An HVM guest is not told of them from the start: a machine with fewer
+ * leaves, the other vendor's perhaps, could not take it later.
+ */
+static void cap_leaf_counts(struct cpu_policy *p)
+{
+    xen_cpuid_leaf_t *basic = policy_find(p, 0, NO_SUBLEAF), *ext = policy_find(p, 0x80000000U, NO_SUBLEAF);
+    xen_cpuid_leaf_t *seven = policy_find(p, 7, 0);
+
+    if (basic)
+        basic->a = MIN(basic->a, LAST_BASIC_LEAF);
+    if (seven)
+        seven->a = MIN(seven->a, SUBLEAVES_7 - 1);
+    if (ext)
+        ext->a = MIN(ext->a, LAST_EXT_LEAF);
+}
+
 static void policy_init_guest(unsigned index, bool hvm, bool by_default)
 {
     const struct cpu_policy *host = &system_policy[XEN_SYSCTL_cpu_policy_host];
@@ -30,6 +47,8 @@ static void policy_init_guest(unsigned index, bool hvm, bool by_default)
     /* A maximum is limited by itself: only what no guest sees goes. */
     max = &system_policy[hvm ? XEN_SYSCTL_cpu_policy_hvm_max : XEN_SYSCTL_cpu_policy_pv_max];
     policy_limit(p, max, hvm);
+    if (hvm && by_default)
+        cap_leaf_counts(p);
 }
 
 /* Instructions whose registers we do not switch cannot be used: fpu.c says which state that is. */
