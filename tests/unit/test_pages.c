@@ -213,6 +213,11 @@ static void a_frame_remembers_its_last_mappings_end(void **state)
     assert_int_equal(page_put_unmapped_type(pg), 0);
     assert_int_equal(pg->tlb_stamp, 11);
     assert_int_equal(pg->type_info & (PGT_count_mask | PGT_validated), 0);
+    /* The clock goes round: a stamp that is older than half its range is no later one. */
+    fake_tlb_clock = 11 + 0x80000010U;
+    assert_int_equal(page_get_type(pg, PGT_writable_page), 0);
+    page_put_type(pg);
+    assert_int_equal(pg->tlb_stamp, fake_tlb_clock);
     fake_tlb_clock = 1;
     fake_domain_free(d);
 }

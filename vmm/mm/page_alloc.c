@@ -137,13 +137,13 @@ static struct page_info *take_block_locked(unsigned order, unsigned top_zone)
     return NULL;
 }
 
-/* A translation of a previous use may still be in some CPU's TLB. */
+/* A translation of a previous use may still be in some CPU's TLB. Stamps are told apart by age: the clock goes round. */
 static void flush_stale(const struct page_info *pg, unsigned order)
 {
-    uint32_t newest = pg->tlb_stamp;
+    uint32_t newest = pg->tlb_stamp, time = tlb_clock();
 
     for (unsigned i = 1; i < 1U << order; i++)
-        if ((int32_t)(pg[i].tlb_stamp - newest) > 0)
+        if (time - pg[i].tlb_stamp < time - newest)
             newest = pg[i].tlb_stamp;
     tlb_filter_flush(newest);
 }

@@ -162,12 +162,16 @@ static __hot int get_type(struct page_info *pg, uint64_t type, bool preemptible)
 __hot int page_get_type(struct page_info *pg, uint64_t type) { return get_type(pg, type, false); }
 int page_get_type_preemptible(struct page_info *pg, uint64_t type) { return get_type(pg, type, true); }
 
-/* A use ends now that a TLB may remember. Never back in time, where several end at once. */
+/*
+ * A use ends now that a TLB may remember. Never back in time, where several end at once: a stamp a little ahead of the time
+ * is another CPU's; one that seems far ahead is old, and the clock has gone round since.
+ */
+#define STAMP_AHEAD (1U << 29)
 static __hot void note_end(struct page_info *pg)
 {
     uint32_t time = tlb_clock(), old = READ_ONCE(pg->tlb_stamp);
 
-    while ((int32_t)(time - old) > 0 &&
+    while (old - time >= STAMP_AHEAD &&
            !__atomic_compare_exchange_n(&pg->tlb_stamp, &old, time, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         ;
 }
