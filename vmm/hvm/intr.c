@@ -154,7 +154,7 @@ static void offer(struct vcpu *v, struct hvm_intack ack)
 /* The local APIC's next interrupt, also if the TPR holds it back: the hardware sees when the guest lowers that. */
 static void offer_lapic(struct vcpu *v)
 {
-    const struct vlapic *l = v->hvm->vlapic;
+    struct vlapic *l = v->hvm->vlapic;
     int irr = vlapic_enabled(l) ? vlapic_highest_irr(l) : -1, isr = vlapic_highest_isr(l);
 
     if (irr >= 0 && irr >> 4 > isr >> 4)
@@ -173,9 +173,9 @@ void hvm_intr_assist(struct vcpu *v)
         h->pending.valid = false;
         hvm_backend->inject_event(v, &h->pending);
     }
-    vlapic_prepare_entry(h->vlapic);
     now = !offers || (!hvm_backend->offers_all && can_take_interrupt(v));
     ack = hvm_pending_irq(v);
+    vlapic_prepare_entry(h->vlapic);
     update_tpr(v, ack.source);
     if (ack.source == INTSRC_LAPIC && hvm_backend->set_virtual_interrupts)
         return; /* the hardware takes it from the vlapic */

@@ -49,26 +49,32 @@ static int vector_highest(const struct vlapic *l, unsigned reg)
     return -1;
 }
 
-static int requests_highest(const uint32_t requested[8])
+static void take_requests(struct vlapic *l, uint32_t requested[8])
 {
-    for (int word = 7; word >= 0; word--) {
-        uint32_t bits = READ_ONCE(requested[word]);
+    for (unsigned word = 0; word < 8; word++) {
+        unsigned reg = APIC_IRR + word * 16;
 
-        if (bits)
-            return word * 32 + (int)fls64(bits);
+        if (READ_ONCE(requested[word]))
+            vlapic_set_reg(l, reg, vlapic_reg(l, reg) | __atomic_exchange_n(&requested[word], 0, __ATOMIC_ACQUIRE));
     }
-    return -1;
 }
 
-int vlapic_highest_irr(const struct vlapic *l)
+void vlapic_take_requests(struct vlapic *l)
 {
-    int irr = vector_highest(l, APIC_IRR);
+    if (READ_ONCE(l->any_requested)) {
+        (void)__atomic_exchange_n(&l->any_requested, false, __ATOMIC_ACQUIRE);
+        take_requests(l, l->requested);
+    }
+    if (hvm_backend->posted_interrupts && READ_ONCE(l->posted.notified)) {
+        (void)__atomic_exchange_n(&l->posted.notified, 0, __ATOMIC_ACQUIRE);
+        take_requests(l, l->posted.requested);
+    }
+}
 
-    if (READ_ONCE(l->any_requested))
-        irr = MAX(irr, requests_highest(l->requested));
-    if (hvm_backend->posted_interrupts)
-        irr = MAX(irr, requests_highest(l->posted.requested));
-    return irr;
+int vlapic_highest_irr(struct vlapic *l)
+{
+    vlapic_take_requests(l);
+    return vector_highest(l, APIC_IRR);
 }
 
 int vlapic_highest_isr(const struct vlapic *l) { return vector_highest(l, APIC_ISR); }
@@ -93,28 +99,6 @@ int vlapic_pending(struct vlapic *l)
     return irr >= 0 && (irr & 0xf0) > (vlapic_ppr(l->v) & 0xf0) ? irr : -1;
 }
 
-static void take_requests(struct vlapic *l, uint32_t requested[8])
-{
-    for (unsigned word = 0; word < 8; word++) {
-        unsigned reg = APIC_IRR + word * 16;
-
-        if (READ_ONCE(requested[word]))
-            vlapic_set_reg(l, reg, vlapic_reg(l, reg) | __atomic_exchange_n(&requested[word], 0, __ATOMIC_ACQUIRE));
-    }
-}
-
-void vlapic_take_requests(struct vlapic *l)
-{
-    if (READ_ONCE(l->any_requested)) {
-        (void)__atomic_exchange_n(&l->any_requested, false, __ATOMIC_ACQUIRE);
-        take_requests(l, l->requested);
-    }
-    if (hvm_backend->posted_interrupts && READ_ONCE(l->posted.notified)) {
-        (void)__atomic_exchange_n(&l->posted.notified, 0, __ATOMIC_ACQUIRE);
-        take_requests(l, l->posted.requested);
-    }
-}
-
 /* The EOIs that the IOAPICs have to hear of are those of level-triggered vectors. */
 static void push_eoi_exits(struct vlapic *l)
 {
@@ -130,17 +114,16 @@ void vlapic_prepare_entry(struct vlapic *l)
 {
     int irr, isr;
 
-    vlapic_take_requests(l);
     if (!hvm_backend->set_virtual_interrupts)
         return;
+    irr = vlapic_highest_irr(l); /* before the look at TMR: what is taken has its trigger there */
     if (READ_ONCE(l->trigger_changed) && __atomic_exchange_n(&l->trigger_changed, false, __ATOMIC_ACQUIRE))
         push_eoi_exits(l);
-    irr = vlapic_enabled(l) ? vector_highest(l, APIC_IRR) : -1;
     isr = vlapic_highest_isr(l);
-    hvm_backend->set_virtual_interrupts(l->v, (uint8_t)MAX(irr, 0), (uint8_t)MAX(isr, 0));
+    hvm_backend->set_virtual_interrupts(l->v, (uint8_t)(vlapic_enabled(l) ? MAX(irr, 0) : 0), (uint8_t)MAX(isr, 0));
 }
 
-/* After vlapic_take_requests: the vector is in IRR. */
+/* It came of vlapic_highest_irr(): a request that came since is another interrupt. */
 void vlapic_acknowledge(struct vlapic *l, uint8_t vector)
 {
     vector_clear(l, APIC_IRR, vector);

@@ -58,13 +58,12 @@ struct vlapic {
     struct posted_interrupts posted; /* requests that reach a running guest without an exit */
     struct vcpu *v;
     struct hvm_hw_lapic hw;
-    uint8_t *regs; /* a page: the registers, 16 bytes apart (hardware reads it with APIC virtualisation) */
-    uint32_t
-        requested[8]; /* [a] vectors that are on their way into IRR, which v's CPU alone writes; any: one of them is */
-    bool any_requested;   /* [a] */
-    bool trigger_changed; /* [a] TMR was written */
-    uint32_t timer_mode;  /* that of LVTT */
-    uint32_t esr_latched; /* errors since the ESR was last written */
+    uint8_t *regs;         /* a page: the registers, 16 bytes apart (hardware reads it with APIC virtualisation) */
+    uint32_t requested[8]; /* [a] vectors on their way into IRR, which v's CPU alone writes */
+    bool any_requested;    /* [a] */
+    bool trigger_changed;  /* [a] TMR was written */
+    uint32_t timer_mode;   /* that of LVTT */
+    uint32_t esr_latched;  /* errors since the ESR was last written */
     struct timer timer;
     time_ns_t timer_start, timer_period; /* period 0: one shot, or not running */
     bool timer_running;
@@ -83,9 +82,10 @@ static inline bool vlapic_hw_enabled(const struct vlapic *l) { return !(l->hw.di
 static inline bool vlapic_enabled(const struct vlapic *l) { return !l->hw.disabled; }
 static inline bool vlapic_x2apic(const struct vlapic *l) { return l->hw.apic_base_msr & 0x400; }
 
-int vlapic_highest_irr(const struct vlapic *l); /* requested ones too; -1: none */
+/* v is current, or does not run: moves requests into IRR. */
+void vlapic_take_requests(struct vlapic *l);
+int vlapic_highest_irr(struct vlapic *l); /* with the requests; -1: none */
 int vlapic_highest_isr(const struct vlapic *l);
-void vlapic_take_requests(struct vlapic *l); /* v is current, or does not run */
 void vlapic_prepare_entry(struct vlapic *l);
 int vlapic_pending(struct vlapic *l); /* deliverable vector, or -1 */
 void vlapic_acknowledge(struct vlapic *l, uint8_t vector);
