@@ -5,13 +5,42 @@
 #ifndef POLDER_HOST
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 
-void *memcpy(void *dst, const void *src, size_t n)
+/* A string instruction takes longer to start than so many bytes take with ordinary moves. */
+#define SHORT_COPY 64
+
+typedef uint64_t any_u64 __attribute__((may_alias, aligned(1)));
+typedef uint32_t any_u32 __attribute__((may_alias, aligned(1)));
+
+/* The last move may go over what the one before it has copied. */
+static void copy_short(char *d, const char *s, size_t n)
 {
-    void *d = dst;
+    if (n >= 8) {
+        for (size_t i = 0; i < n - 8; i += 8)
+            *(any_u64 *)(d + i) = *(const any_u64 *)(s + i);
+        *(any_u64 *)(d + n - 8) = *(const any_u64 *)(s + n - 8);
+    } else if (n >= 4) {
+        *(any_u32 *)d = *(const any_u32 *)s;
+        *(any_u32 *)(d + n - 4) = *(const any_u32 *)(s + n - 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            d[i] = s[i];
+    }
+}
+
+static void copy_forward(void *d, const void *s, size_t n)
+{
     size_t words = n / 8, rest = n % 8;
 
-    __asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words)::"memory");
-    __asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest)::"memory");
+    __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words)::"memory");
+    __asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(rest)::"memory");
+}
+
+void *memcpy(void *dst, const void *src, size_t n)
+{
+    if (n <= SHORT_COPY)
+        copy_short(dst, src, n);
+    else
+        copy_forward(dst, src, n);
     return dst;
 }
 
@@ -20,8 +49,10 @@ void *memmove(void *dst, const void *src, size_t n)
     char *d = dst;
     const char *s = src;
 
-    if (d <= s || d >= s + n)
-        return memcpy(dst, src, n);
+    if (d <= s || d >= s + n) {
+        copy_forward(dst, src, n);
+        return dst;
+    }
     while (n--)
         d[n] = s[n];
     return dst;

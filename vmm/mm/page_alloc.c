@@ -18,6 +18,7 @@
 static struct {
     struct page_list list[MAX_ORDER + 1];
     uint32_t nonempty; /* a bit for each order */
+    uint32_t dirty;    /* likewise: there is a frame to be scrubbed in the last block */
 } zones[NR_ZONES];
 static DEFINE_SPINLOCK(heap_lock);
 static uint64_t free_pages;
@@ -32,24 +33,34 @@ static void __init init_lists(void)
             zones[z].list[o] = (struct page_list)PAGE_LIST_INIT;
 }
 
-/* A place in its list by how many of its first frames are 'clean'. */
-static void list_block(struct page_list *l, struct page_info *pg, unsigned order, uint64_t clean)
+static void note_list(unsigned zone, unsigned order)
 {
+    const struct page_list *l = &zones[zone].list[order];
+    uint32_t bit = 1U << order;
+
+    zones[zone].nonempty &= ~bit;
+    zones[zone].dirty &= ~bit;
+    if (l->count) {
+        zones[zone].nonempty |= bit;
+        if (!(frame_table[l->tail].type_info >> order))
+            zones[zone].dirty |= bit;
+    }
+}
+
+/* 'clean' of its first frames need no scrubbing. Dirty blocks stand last: they are the last to be had. */
+static void insert_block(struct page_info *pg, unsigned order, uint64_t clean)
+{
+    unsigned zone = zone_of(page_to_mfn(pg));
+    struct page_list *l = &zones[zone].list[order];
+
+    pg->count_info |= PGC_free;
+    pg->order = order;
     pg->type_info = clean;
     if (clean >> order)
         page_list_add_head(l, pg);
     else
         page_list_add_tail(l, pg);
-}
-
-static void insert_block(struct page_info *pg, unsigned order, uint64_t clean)
-{
-    unsigned zone = zone_of(page_to_mfn(pg));
-
-    pg->count_info |= PGC_free;
-    pg->order = order;
-    list_block(&zones[zone].list[order], pg, order, clean);
-    zones[zone].nonempty |= 1U << order;
+    note_list(zone, order);
 }
 
 /* How many of its first frames are clean. */
@@ -59,8 +70,7 @@ static uint64_t remove_block(struct page_info *pg, unsigned order)
     uint64_t clean = pg->type_info;
 
     page_list_del(&zones[zone].list[order], pg);
-    if (!zones[zone].list[order].count)
-        zones[zone].nonempty &= ~(1U << order);
+    note_list(zone, order);
     pg->count_info &= ~PGC_free;
     pg->order = 0;
     pg->type_info = 0;
@@ -190,45 +200,40 @@ void scrub_if_dirty(struct page_info *pg, unsigned order)
     }
 }
 
-/* The last of each list, the one to be had last, is dirty if any is. */
-static struct page_info *dirty_block_locked(struct page_list **list)
+static struct page_info *dirty_block_locked(void)
 {
     for (int z = NR_ZONES - 1; z >= 0; z--)
-        for (uint32_t left = zones[z].nonempty; left; left &= left - 1) {
-            unsigned order = ffs64(left);
-            struct page_info *pg;
-
-            *list = &zones[z].list[order];
-            pg = frame_table + (*list)->tail;
-            if (!(pg->type_info >> order))
-                return pg;
-        }
+        if (zones[z].dirty)
+            return frame_table + zones[z].list[ffs64(zones[z].dirty)].tail;
     return NULL;
 }
 
-#define SCRUB_LOOK 128 /* frames that are clean already are passed this many at a time */
+#define SCRUB_BATCH 8  /* frames at a time, with the lock held: a few microseconds */
+#define SCRUB_LOOK 128 /* those that are clean already are passed quicker */
+
+static void scrub_some_of(struct page_info *pg)
+{
+    unsigned order = pg->order, left = SCRUB_BATCH;
+    uint64_t i = remove_block(pg, order), end = MIN(i + SCRUB_LOOK, 1UL << order);
+
+    for (; i < end && left; i++)
+        if (pg[i].count_info & PGC_dirty) {
+            scrub_page(pg + i);
+            pg[i].count_info &= ~PGC_dirty;
+            left--;
+        }
+    insert_block(pg, order, i);
+}
 
 bool heap_scrub_some(void)
 {
     unsigned long flags = local_irq_save();
     struct page_info *pg = NULL;
-    struct page_list *list;
 
     if (spin_trylock(&heap_lock)) {
-        pg = dirty_block_locked(&list);
-        if (pg) {
-            unsigned order = pg->order;
-            uint64_t i = pg->type_info, end = MIN(i + SCRUB_LOOK, 1UL << order);
-
-            while (i < end && !(pg[i].count_info & PGC_dirty))
-                i++;
-            if (i < end) {
-                scrub_page(pg + i);
-                pg[i++].count_info &= ~PGC_dirty;
-            }
-            page_list_del(list, pg);
-            list_block(list, pg, order, i);
-        }
+        pg = dirty_block_locked();
+        if (pg)
+            scrub_some_of(pg);
         spin_unlock(&heap_lock);
     }
     local_irq_restore(flags);
