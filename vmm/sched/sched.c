@@ -387,7 +387,9 @@ static void slice_timer_fn(void *data)
 
 void idle_loop(void)
 {
+    local_irq_enable(); /* a switch comes here with them off */
     for (;;) {
+        ASSERT(local_irq_is_enabled());
         softirq_run();
         if (heap_scrub_some())
             continue;
