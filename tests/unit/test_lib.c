@@ -67,12 +67,12 @@ static void snprintf_never_writes_beyond_its_buffer(void **state)
 
 static void memory_functions_move_every_size(void **state)
 {
-    char a[64], b[64];
+    char a[320], b[320];
 
-    for (size_t n = 0; n <= 40; n++) {
-        for (size_t i = 0; i < sizeof(a); i++) {
-            a[i] = (char)(i * 7 + 1);
-            b[i] = 0;
+    for (size_t n = 0; n <= 300; n++) {
+        for (size_t j = 0; j < sizeof(a); j++) {
+            a[j] = (char)(j * 7 + 1);
+            b[j] = 0;
         }
         fs_memcpy(b + 3, a + 1, n);
         assert_memory_equal(b + 3, a + 1, n);

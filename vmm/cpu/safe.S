@@ -47,20 +47,33 @@ wrmsr_safe:
     EX_TABLE 1b, safe_fault
 
     .section .text.entry, "ax"
-/* int copy_bytes_safe(void *dst, const void *src, size_t n) */
+/* int copy_bytes_safe(void *dst, const void *src, size_t n): arguments of hypercalls mostly, some words */
     .balign 16
     .globl copy_bytes_safe
 copy_bytes_safe:
     movq %rdx, %rcx
     shrq $3, %rcx
-1:  rep movsq
-    movl %edx, %ecx
-    andl $7, %ecx
-2:  rep movsb
-    xorl %eax, %eax
+    jz 4f
+1:  movq (%rsi), %rax
+2:  movq %rax, (%rdi)
+    addq $8, %rsi
+    addq $8, %rdi
+    decq %rcx
+    jnz 1b
+4:  andl $7, %edx
+    jz 7f
+5:  movb (%rsi), %al
+6:  movb %al, (%rdi)
+    incq %rsi
+    incq %rdi
+    decl %edx
+    jnz 5b
+7:  xorl %eax, %eax
     ret
     EX_TABLE 1b, safe_fault
     EX_TABLE 2b, safe_fault
+    EX_TABLE 5b, safe_fault
+    EX_TABLE 6b, safe_fault
 
     .text
 safe_fault:
