@@ -73,7 +73,7 @@ static void lay_out(struct dom0_build *b)
 
     b->initrd_pfn = map_initrd ? (b->v_initrd - b->v_start) >> PAGE_SHIFT : b->end_pfn;
     if (!map_initrd) {
-        b->end_pfn += DIV_ROUND_UP(b->initrd_len, PAGE_SIZE);
+        b->end_pfn += dom0_initrd_frames(b);
     }
     if (map_p2m) {
         b->p2m_pfn = (b->v_p2m - b->v_start) >> PAGE_SHIFT;
@@ -108,15 +108,26 @@ static void *place_at(void *ctx, uint64_t vaddr, uint64_t *avail)
     return (uint8_t *)dom0_frame(b, (vaddr - b->v_start) >> PAGE_SHIFT) + (vaddr & ~PAGE_MASK);
 }
 
+/* All behind the kernel but the initrd. */
 static void clear_region(const struct dom0_build *b)
 {
     for (uint64_t pfn = (page_up(b->img.vend) - b->v_start) >> PAGE_SHIFT; pfn < b->end_pfn; pfn++) {
-        memset(dom0_frame(b, pfn), 0, PAGE_SIZE);
+        if (pfn - b->initrd_pfn >= dom0_initrd_frames(b)) {
+            memset(dom0_frame(b, pfn), 0, PAGE_SIZE);
+        }
     }
 }
 
 static void copy_initrd(const struct dom0_build *b)
 {
+    uint64_t rest = b->initrd_len & ~PAGE_MASK;
+
+    if (b->initrd_in_place) {
+        return;
+    }
+    if (rest) {
+        memset((uint8_t *)dom0_frame(b, b->initrd_pfn + dom0_initrd_frames(b) - 1) + rest, 0, PAGE_SIZE - rest);
+    }
     for (uint64_t done = 0; done < b->initrd_len; done += PAGE_SIZE) {
         memcpy(dom0_frame(b, b->initrd_pfn + (done >> PAGE_SHIFT)), (const uint8_t *)b->initrd + done,
                MIN(PAGE_SIZE, b->initrd_len - done));
@@ -312,6 +323,7 @@ void dom0_construct(void)
     if (boot_info.nr_modules > 1) {
         build.initrd = paddr_to_virt(boot_info.modules[1].start);
         build.initrd_len = boot_info.modules[1].size;
+        build.initrd_in_place = build.initrd_len && !((uint64_t)build.initrd & ~PAGE_MASK);
     }
     build.cmdline = dom0_command_line(cmdline, sizeof(cmdline));
     if (dom0_is_pvh()) {

@@ -22,6 +22,7 @@ struct dom0_build {
     struct image_info img;
     const void *initrd;
     uint64_t initrd_len;
+    bool initrd_in_place; /* it starts on a page border: its frames become Dom0's instead of a copy */
     const char *cmdline;
 
     uint64_t nr_pages;
@@ -39,6 +40,8 @@ struct dom0_build {
     uint64_t nr_p2m_frames, nr_p2m_pt, used_p2m_pt;
     uint64_t end_pfn; /* first one that nothing is placed in */
 };
+
+static inline uint64_t dom0_initrd_frames(const struct dom0_build *b) { return DIV_ROUND_UP(b->initrd_len, PAGE_SIZE); }
 
 /* dom0_build_mem.c */
 void dom0_allocate_memory(struct dom0_build *b); /* panics: not enough */

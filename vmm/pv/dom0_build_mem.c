@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dom0's memory: how much, in which machine frames, and the p2m list that tells it. */
+#include "../boot/boot.h"
+#include "../lib/string.h"
 #include "../mm/alloc.h"
 #include "../sched/softirq.h"
 #include "dom0.h"
@@ -25,16 +27,15 @@ static void add_chunk(struct dom0_build *b, uint64_t pfn, uint64_t mfn, uint64_t
     b->chunk[b->nr_chunks++] = (struct dom0_chunk){pfn, mfn, count};
 }
 
-/* The largest blocks first; what frames held before the machine was started need not be scrubbed for Dom0. */
-void dom0_allocate_memory(struct dom0_build *b)
+/* [pfn, end): the largest blocks first. What frames held before the machine was started need not be scrubbed for Dom0. */
+static void allocate_range(struct dom0_build *b, uint64_t pfn, uint64_t end)
 {
     unsigned order = MAX_ORDER;
-    uint64_t pfn = 0;
 
-    while (pfn < b->nr_pages) {
+    while (pfn < end) {
         struct page_info *pg;
 
-        while (b->nr_pages - pfn < 1UL << order) {
+        while (end - pfn < 1UL << order) {
             order--;
         }
         pg = alloc_domain_pages(b->d, order, 0, ALLOC_NO_SCRUB);
@@ -49,7 +50,33 @@ void dom0_allocate_memory(struct dom0_build *b)
         pfn += 1UL << order;
         process_pending_softirqs();
     }
-    for (pfn = 0; pfn < b->nr_pages; pfn++) {
+}
+
+/* The frames that the boot loader put the initrd in become Dom0's. */
+static void adopt_initrd(struct dom0_build *b)
+{
+    uint64_t mfn = virt_to_paddr(b->initrd) >> PAGE_SHIFT, count = dom0_initrd_frames(b);
+
+    memset((uint8_t *)paddr_to_virt(mfn << PAGE_SHIFT) + b->initrd_len, 0, (count << PAGE_SHIFT) - b->initrd_len);
+    for (uint64_t i = 0; i < count; i++) {
+        if (assign_pages(b->d, mfn_to_page(MFN(mfn + i)), 0, 0)) {
+            panic("The initrd's memory cannot be given to Dom0");
+        }
+    }
+    add_chunk(b, b->initrd_pfn, mfn, count);
+    boot_info.modules[1].size = 0;
+}
+
+void dom0_allocate_memory(struct dom0_build *b)
+{
+    if (b->initrd_in_place) {
+        allocate_range(b, 0, b->initrd_pfn);
+        adopt_initrd(b);
+        allocate_range(b, b->initrd_pfn + dom0_initrd_frames(b), b->nr_pages);
+    } else {
+        allocate_range(b, 0, b->nr_pages);
+    }
+    for (uint64_t pfn = 0; pfn < b->nr_pages; pfn++) {
         m2p_set(MFN(dom0_mfn(b, pfn)), pfn);
     }
 }
