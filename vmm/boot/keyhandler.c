@@ -4,6 +4,7 @@
 #include "../cpu/cpu.h"
 #include "../cpu/percpu.h"
 #include "../domain/domain.h"
+#include "../domain/show.h"
 #include "../lib/printk.h"
 #include "../lib/string.h"
 #include "../mm/alloc.h"
@@ -76,6 +77,7 @@ void keyhandler_init(void)
 {
     keyhandler_register('h', "show this help", show_help);
     keyhandler_register('d', "dump the registers of what each CPU runs", show_cpus);
+    keyhandler_register('q', "dump domains and what their vCPUs wait for", show_domains);
     keyhandler_register('R', "reboot the machine", reboot);
     keyhandler_register('m', "memory info", show_memory);
 }

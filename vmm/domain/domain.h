@@ -112,6 +112,7 @@ struct guest_ops {
     /* Fills the page of hypercall stubs (domctl hypercall_init). NULL: the type's own domctl does it. */
     void (*hypercall_page)(struct domain *d, void *page);
     void (*dump)(struct vcpu *v);
+    void (*show_vcpu)(struct vcpu *v); /* what interrupts it, for debug key 'q'; NULL: nothing to add */
     /* Someone else (a grant, a foreign mapping) wrote to a frame of d: for log-dirty. NULL: not tracked. */
     void (*mark_dirty)(struct domain *d, mfn_t mfn);
     uint64_t (*cr4)(const struct vcpu *v);  /* as the guest sees it (for CPUID's OSXSAVE); NULL: 0 */

@@ -349,51 +349,7 @@ static void exit_bad_state(struct vcpu *v)
     domain_crash(v->domain, "the CPU refused to enter the guest (vCPU %u)", v->id);
 }
 
-/* -- counts -------------------------------------------------------------------------------------------------------- */
-static const char *const exit_name[NR_VMEXITS] = {
-    [VMEXIT_NONE] = "of the host",
-    [VMEXIT_CPUID] = "CPUID",
-    [VMEXIT_HLT] = "HLT",
-    [VMEXIT_PIO] = "ports",
-    [VMEXIT_NPF] = "nested page faults",
-    [VMEXIT_CR] = "control registers",
-    [VMEXIT_DR] = "debug registers",
-    [VMEXIT_MSR] = "MSRs",
-    [VMEXIT_RDTSC] = "RDTSC",
-    [VMEXIT_RDPMC] = "RDPMC",
-    [VMEXIT_EXCEPTION] = "exceptions",
-    [VMEXIT_HYPERCALL] = "hypercalls",
-    [VMEXIT_TASK_SWITCH] = "task switches",
-    [VMEXIT_INVLPG] = "INVLPG",
-    [VMEXIT_WBINVD] = "WBINVD",
-    [VMEXIT_XSETBV] = "XSETBV",
-    [VMEXIT_PAUSE] = "PAUSE",
-    [VMEXIT_INTR_WINDOW] = "interrupt windows",
-    [VMEXIT_NMI_WINDOW] = "NMI windows",
-    [VMEXIT_TRIPLE_FAULT] = "triple faults",
-    [VMEXIT_INVALID_OP] = "invalid instructions",
-    [VMEXIT_EMULATE] = "emulations",
-    [VMEXIT_APIC_ACCESS] = "APIC accesses",
-    [VMEXIT_APIC_WRITE] = "APIC writes",
-    [VMEXIT_APIC_EOI] = "APIC EOIs",
-    [VMEXIT_TPR] = "TPR",
-    [VMEXIT_SINGLE_STEP] = "single steps",
-    [VMEXIT_BAD_STATE] = "bad states",
-};
-
-void hvm_show_exits(struct vcpu *v)
-{
-    uint64_t all = 0;
-
-    printk("d%dv%u has exited for:\n", v->domain->id, v->id);
-    for (unsigned i = 0; i < NR_VMEXITS; i++) {
-        if (v->hvm->exits[i])
-            printk("  %10lu %s\n", v->hvm->exits[i], exit_name[i]);
-        all += v->hvm->exits[i];
-    }
-    printk("  %10lu in all\n", all);
-}
-
+/* -- the exit itself ------------------------------------------------------------------------------------------------ */
 void hvm_handle_exit(struct vcpu *v, struct vm_exit *exit)
 {
     v->hvm->exits[exit->reason]++;

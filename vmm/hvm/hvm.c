@@ -30,20 +30,6 @@ static void disable_cpu(void *unused) { hvm_backend->cpu_disable(); }
 
 bool hvm_available(void) { return hvm_backend; }
 
-static void show_exits(char key)
-{
-    struct domain *d;
-    struct vcpu *v;
-
-    for (domid_t id = 0; (d = domain_get_next(id)) != NULL; id = d->id + 1, domain_put(d)) {
-        if (!d->hvm)
-            continue;
-        for_each_vcpu(d, v)
-            if (v->hvm)
-                hvm_show_exits(v);
-    }
-}
-
 static unsigned resource_frames(struct domain *d) { return 2; } /* buffered and synchronous */
 
 void hvm_init(void)
@@ -60,7 +46,7 @@ void hvm_init(void)
     }
     printk(LOG_INFO "HVM: %s with nested paging%s%s\n", hvm_backend->name, hvm_backend->npt_2m ? ", 2M" : "",
            hvm_backend->npt_1g ? ", 1G pages" : " pages");
-    keyhandler_register('x', "count the VM exits of each HVM vCPU by reason", show_exits);
+    keyhandler_register('x', "count the VM exits of each HVM vCPU by reason", hvm_show_exits);
     hvm_caps = hvm_available;
     acquire_ioreq_resource = ioreq_acquire_resource;
     ioreq_resource_frames = resource_frames;
@@ -194,6 +180,7 @@ const struct guest_ops hvm_guest_ops = {
     .settings_changed = hvm_settings_changed,
     .hypercall_page = hvm_fill_hypercall_page,
     .dump = hvm_dump,
+    .show_vcpu = hvm_show_vcpu,
     .mark_dirty = hvm_mark_dirty,
     .cr4 = hvm_cr4,
     .max_gpfn = p2m_max_gfn,

@@ -166,7 +166,9 @@ bool hvm_paging_enabled(const struct vcpu *v);
 
 /* -- exits and entry (exit.c, intr.c) ---------------------------------------------------------------------------- */
 void hvm_handle_exit(struct vcpu *v, struct vm_exit *exit);
-void hvm_show_exits(struct vcpu *v);
+/* Debug keys: show.c */
+void hvm_show_exits(char key);
+void hvm_show_vcpu(struct vcpu *v);
 void hvm_resume(void); /* guest_ops.resume: the run loop; never returns */
 void hvm_inject_exception(struct vcpu *v, unsigned vector, int error_code /* -1: none */, uint64_t cr2);
 /* A CPU can deliver such an event: Intel SDM 3C, 26.2.1.3; APM 2, 15.20. */
