@@ -36,6 +36,8 @@ def test_dom0_reads_its_disk(dom0):
 def test_debug_keys_answer(dom0):
     dom0.shell("xl debug-keys h")
     assert "dump the registers" in dom0.shell("xl dmesg | tail -n 40")
+    dom0.shell("xl debug-keys x")
+    assert "d0v0 has exited" not in dom0.shell("xl dmesg | tail -n 40")       # Dom0 is a PV domain
     dom0.shell("xl debug-keys q")
     assert re.search(r"Domain 0 \(PV\): \d+ of \d+ pages(?s:.*)vCPU 0: CPU 0 running", dom0.shell("xl dmesg | tail -n 40"))
 

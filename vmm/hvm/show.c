@@ -90,7 +90,7 @@ void hvm_show_exits(char key)
     struct vcpu *v;
 
     for (domid_t id = 0; (d = domain_get_next(id)) != NULL; id = d->id + 1, domain_put(d)) {
-        if (!d->hvm)
+        if (!d->is_hvm)
             continue;
         for_each_vcpu(d, v)
             if (v->hvm)
