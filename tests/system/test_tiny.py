@@ -60,7 +60,7 @@ def test_pvh_dom0_sees_what_it_should(machine, tiny, smp, vendor):
 def test_local_apic_in_hardware_spares_exits(machine, tiny, apicv):
     """The guest writes its TPR 1000 times, half by memory, half by MSR."""
     host = machine("tiny-apicv-%s" % ("on" if apicv else "off"), kernel=os.path.join(tiny, "pvh.elf"), data=False,
-                   append="dom0=pvh" + ("" if apicv else " apicv=no"), dom0_append="stay", timeout=120)
+                   append="dom0=pvh apicv=" + ("yes" if apicv else "no"), dom0_append="stay", timeout=120)
     host.expect("PVH-TEST-PASSED", 60)
     host.type("\x01\x01" * 3)
     host.expect("Serial input", 10)
