@@ -37,6 +37,7 @@ $(UNIT_DIR)/fakes.a: $(UNIT_FAKE_OBJ)
 	rm -f $@ && ar rcs $@ $^
 $(UNIT_DIR)/test_lib: $(UNIT_DIR)/string_freestanding.o
 $(UNIT_DIR)/test_heap: $(UNIT_DIR)/vmm/mm/heap.o
+$(UNIT_DIR)/test_vtick: $(UNIT_DIR)/vmm/hvm/vtick.o
 $(UNIT_DIR)/test_image: $(patsubst %,$(UNIT_DIR)/vmm/boot/%.o,image elf bzimage decompress decompress_libs)
 $(UNIT_DIR)/test_image: UNIT_LIBS := -llzma -lz -lzstd -llz4
 $(UNIT_DIR)/test_%: $(UNIT_DIR)/tests/unit/test_%.o $(UNIT_DIR)/under_test.a $(UNIT_DIR)/fakes.a

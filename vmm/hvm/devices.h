@@ -64,11 +64,14 @@ void vlapic_deliver(struct domain *d, uint32_t dest, bool logical, enum apic_mod
 /* Does the destination name this one? */
 bool vlapic_matches(struct vcpu *v, uint32_t dest, bool logical);
 
-/* A timer that raises an interrupt again and again, without drift; ticks that the guest could not take are skipped. */
+/* A timer that raises an interrupt again and again, without drift; ticks that the guest could not take follow: vtick.c. */
 struct vtick {
     struct timer timer;
     struct domain *d;
     time_ns_t period, next;
+    uint64_t owed; /* ticks that the guest has missed */
+    bool between;  /* the timer is set for one of these, before next */
+    bool in_wait;  /* the last tick came while vCPU 0 waited for a CPU */
     void (*fn)(struct domain *d, void *data);
     void *data;
     struct vtick *other; /* the next of the domain's */
