@@ -88,6 +88,21 @@ def press(port, *keys):
     c.sock.close()
 
 
+def press_until(port, key, pattern, limit):
+    """Presses a key again and again until the screen's text matches: for those who ask for it but a moment."""
+    limit *= vnc.PATIENCE
+    end, seen = time.monotonic() + limit, ""
+    while time.monotonic() < end:
+        try:
+            press(port, key)
+            seen = text(vnc.picture(port))
+        except OSError:
+            time.sleep(0.3)                            # the guest's device model is not there yet
+        if re.search(pattern, seen):
+            return
+    raise AssertionError("no %r on the screen within %d s:\n%s" % (pattern, limit, seen))
+
+
 def enter(port, words, limit=60):
     """Types words and Enter; every few keys it waits until they stand on the screen, as a person would."""
     for n in range(4, len(words) + 4, 4):
