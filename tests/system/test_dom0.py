@@ -96,8 +96,10 @@ def test_ordinary_debian_with_systemd_is_dom0(machine):
     image = os.path.join(IMAGES, "debian.img")
     if not os.path.exists(image):
         pytest.fail("no %s: run 'make images'" % image)
+    # systemd gives up a device after 90 seconds, on a busy machine hvc0 too, and then there is no login prompt.
+    words = "root=/dev/vda ro console=hvc0 TERM=dumb systemd.default_device_timeout_sec=600"
     host = machine("debian", kernel=os.path.join(IMAGES, "debian-vmlinuz"), initrd=os.path.join(IMAGES, "debian-initrd.img"),
-                   append="dom0_mem=1000M", dom0_append="root=/dev/vda ro console=hvc0 TERM=dumb", data=False, disks=(image,))
+                   append="dom0_mem=1000M", dom0_append=words, data=False, disks=(image,))
     host.expect_or_fail(r"polder-debian login: ", r"Kernel panic|Give root password for maintenance", 400)
     host.type("root\n")
     host.expect("Password: ", 30)
