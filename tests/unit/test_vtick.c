@@ -9,11 +9,18 @@
 static struct hvm_domain hvm;
 static struct domain *d;
 static struct vtick tick;
-static unsigned ticks;
+static unsigned ticks, extras;
+static time_ns_t last, closest;
 
 bool vcpu_is_runnable(const struct vcpu *v) { return !v->pause_flags; }
 
-static void count(struct domain *of, void *data) { ticks++; }
+static void count(struct domain *of, void *data)
+{
+    ticks++;
+    extras += tick.extra;
+    closest = MIN(closest, fake_now - last);
+    last = fake_now;
+}
 
 static int setup(void **state)
 {
@@ -23,7 +30,9 @@ static int setup(void **state)
     hvm = (struct hvm_domain){.params[HVM_PARAM_TIMER_MODE] = HVMPTM_no_delay_for_missed_ticks};
     d->hvm = &hvm;
     d->vcpu[0]->is_running = true;
-    ticks = 0;
+    ticks = extras = 0;
+    last = 0;
+    closest = PERIOD;
     fake_now = 1000;
     vtick_init(&tick, d, count, NULL);
     vtick_start(&tick, fake_now + PERIOD, PERIOD);
@@ -63,6 +72,18 @@ static void ticks_that_the_host_was_late_for_follow(void **state)
     assert_in_range(ticks, 12, 15); /* not all at once */
     until(1000 + 40 * (time_ns_t)PERIOD);
     assert_int_equal(ticks, 40);
+    assert_int_equal(extras, 9); /* the one that was late itself came when it was noticed */
+}
+
+static void ticks_that_follow_keep_their_distance(void **state)
+{
+    const time_ns_t period = 120000; /* a quarter of it would be less than 50 us, and two follow-ups come too close */
+
+    vtick_start(&tick, fake_now + period, period);
+    until(fake_now + 10 * period);
+    fake_now += 100 * period;
+    until(fake_now + 1000 * period);
+    assert_in_range(closest, 50000, period);
 }
 
 static void ticks_that_came_while_the_vcpu_waited_follow(void **state)
@@ -105,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(ticks_come_at_their_rate),
         T(ticks_that_the_host_was_late_for_follow),
+        T(ticks_that_follow_keep_their_distance),
         T(ticks_that_came_while_the_vcpu_waited_follow),
         T(a_halted_guest_misses_nothing),
         T(no_ticks_follow_in_a_mode_without),

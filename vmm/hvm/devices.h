@@ -71,6 +71,7 @@ struct vtick {
     time_ns_t period, next;
     uint64_t owed; /* ticks that the guest has missed */
     bool between;  /* the timer is set for one of these, before next */
+    bool extra;    /* for fn: its tick is one of these, and no period has passed */
     bool in_wait;  /* the last tick came while vCPU 0 waited for a CPU */
     void (*fn)(struct domain *d, void *data);
     void *data;

@@ -123,7 +123,7 @@ static void hpet_fired(struct domain *d, void *data)
 
     spin_lock(&h->lock);
     if (hpet_enabled(h)) {
-        if ((h->hw.timers[t->n].config & TN_PERIODIC) && h->hw.period[t->n]) {
+        if (!t->tick.extra && (h->hw.timers[t->n].config & TN_PERIODIC) && h->hw.period[t->n]) {
             uint64_t behind = hpet_counter(h) - h->hw.timers[t->n].cmp;
 
             h->hw.timers[t->n].cmp += h->hw.period[t->n] * (1 + (int64_t)behind / (int64_t)h->hw.period[t->n]);

@@ -169,6 +169,8 @@ static void rtc_second(struct domain *d, void *data)
 {
     struct vrtc *r = data;
 
+    if (r->second.extra)
+        return; /* no second has ended, and an alarm would come twice */
     spin_lock(&r->lock);
     rtc_fill_time(r);
     rtc_raise(r, C_UF | (rtc_alarm_matches(r) ? C_AF : 0));

@@ -3,6 +3,7 @@
 #include "devices.h"
 
 #define OWED_FOR 1000000000 /* ns; what a guest missed for longer it does not get any more */
+#define SHORTEST 50000      /* ns between two ticks of any kind: a guest may not drown the host in interrupts */
 
 static void vtick_arm(struct vtick *t, time_ns_t when)
 {
@@ -41,15 +42,19 @@ static void vtick_due(struct vtick *t, time_ns_t period)
 static void vtick_fired(void *data)
 {
     struct vtick *t = data;
-    time_ns_t period = READ_ONCE(t->period); /* the guest may stop it at any moment */
+    time_ns_t period = READ_ONCE(t->period), soon; /* the guest may stop it at any moment */
 
+    t->extra = period && t->between;
     if (period) {
-        if (t->between)
-            t->owed -= t->owed > 0;
-        else
+        uint64_t owed = READ_ONCE(t->owed);
+
+        if (!t->extra)
             vtick_due(t, period);
-        t->between = t->owed && now() + period / 4 < t->next && !waits_for_cpu(t->d);
-        vtick_arm(t, t->between ? now() + period / 4 : t->next);
+        else if (owed)
+            t->owed = owed - 1;
+        soon = now() + MAX(period / 4, (time_ns_t)SHORTEST);
+        t->between = t->owed && soon + SHORTEST <= t->next && !waits_for_cpu(t->d);
+        vtick_arm(t, t->between ? soon : t->next);
     }
     t->fn(t->d, t->data);
 }
@@ -68,9 +73,9 @@ void vtick_start(struct vtick *t, time_ns_t first, time_ns_t period)
 {
     timer_stop(&t->timer);
     t->next = first;
-    t->period = period ? MAX(period, (time_ns_t)50000) : 0; /* a guest may not drown the host in interrupts */
+    t->period = period ? MAX(period, (time_ns_t)SHORTEST) : 0;
     t->owed = 0;
-    t->between = t->in_wait = false;
+    t->between = t->extra = t->in_wait = false;
     vtick_arm(t, first);
 }
 

@@ -323,7 +323,9 @@ void dom0_construct(void)
     if (boot_info.nr_modules > 1) {
         build.initrd = paddr_to_virt(boot_info.modules[1].start);
         build.initrd_len = boot_info.modules[1].size;
-        build.initrd_in_place = build.initrd_len && !((uint64_t)build.initrd & ~PAGE_MASK);
+        /* The kernel's module is still needed: it may not begin in the initrd's last frame. */
+        build.initrd_in_place =
+            build.initrd_len && !((boot_info.modules[0].start | boot_info.modules[1].start) & ~PAGE_MASK);
     }
     build.cmdline = dom0_command_line(cmdline, sizeof(cmdline));
     if (dom0_is_pvh()) {

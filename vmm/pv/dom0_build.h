@@ -22,7 +22,7 @@ struct dom0_build {
     struct image_info img;
     const void *initrd;
     uint64_t initrd_len;
-    bool initrd_in_place; /* it starts on a page border: its frames become Dom0's instead of a copy */
+    bool initrd_in_place; /* it and the kernel start on page borders: its frames become Dom0's instead of a copy */
     const char *cmdline;
 
     uint64_t nr_pages;
