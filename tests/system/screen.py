@@ -75,31 +75,22 @@ def wait_for(port, pattern, limit, never=None):
 
 
 def press(port, *keys):
-    """Presses keys one after the other: characters, key symbols, or a tuple of those to hold together."""
-    c = vnc._Connection(port, 20)
-    vnc._hello(c)
-    for key in keys:
-        chord = [ord(k) if isinstance(k, str) else k for k in (key if isinstance(key, tuple) else (key,))]
-        for down, order in (1, chord), (0, reversed(chord)):
-            for symbol in order:
-                c.send("!BBxxI", 4, down, symbol)
-                time.sleep(0.05)
-    time.sleep(0.5)
-    c.sock.close()
+    """Presses keys one after the other (vnc.Viewer.press)."""
+    with vnc.Viewer(port) as viewer:
+        viewer.press(*keys)
+        viewer.picture()                               # what is typed has arrived where this has
 
 
-def press_until(port, key, pattern, limit):
-    """Presses a key again and again until the screen's text matches: for those who ask for it but a moment."""
+def press_until(port, key, pattern, limit, never):
+    """Presses a key again and again until the screen's text matches: for those who ask for it but a moment, and then show never."""
     limit *= vnc.PATIENCE
     end, seen = time.monotonic() + limit, ""
-    while time.monotonic() < end:
-        try:
-            press(port, key)
-            seen = text(vnc.picture(port))
-        except OSError:
-            time.sleep(0.3)                            # the guest's device model is not there yet
-        if re.search(pattern, seen):
-            return
+    with vnc.Viewer(port) as viewer:
+        while time.monotonic() < end and not re.search(never, seen):
+            viewer.press(key)
+            seen = text(viewer.picture())
+            if re.search(pattern, seen):
+                return
     raise AssertionError("no %r on the screen within %d s:\n%s" % (pattern, limit, seen))
 
 

@@ -6,6 +6,7 @@ import struct
 import time
 
 PATIENCE = 3    # limits are what a fast machine takes with room to spare; on any other they are multiplied
+RAW, NEW_SIZE = 0, -223    # encodings of a rectangle; without the second, the server keeps quiet about a change of size
 
 
 class Screen:
@@ -13,6 +14,9 @@ class Screen:
 
     def __init__(self, width, height, rgb):
         self.width, self.height, self.rgb = width, height, rgb
+
+    def resize(self, width, height):
+        self.width, self.height, self.rgb = width, height, bytearray(width * height * 3)
 
     def save(self, path):
         with open(path, "wb") as f:
@@ -31,9 +35,25 @@ class Screen:
         return sum(any(lines[y:y + cell]) for y in range(0, self.height, cell))
 
 
-class _Connection:
-    def __init__(self, port, limit):
+class Viewer:
+    """A connection to the VNC server behind a port of this machine, as wide and high as its screen was last said to be.
+
+    Looking and typing that belong together go through one of it: where any viewer leaves, the server lets go of all keys.
+    """
+
+    def __init__(self, port, limit=20 * PATIENCE):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=limit)
+        self.screen = Screen(0, 0, b"")
+        self._hello()
+        # Blue, green, red, nothing in the bytes of a pixel; no compression.
+        self.send("!B3xBBBBHHHBBB3x", 0, 32, 24, 0, 1, 255, 255, 255, 16, 8, 0)
+        self.send("!BxHii", 2, 2, RAW, NEW_SIZE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
 
     def get(self, size):
         data = b""
@@ -50,60 +70,80 @@ class _Connection:
     def send(self, form, *values):
         self.sock.sendall(struct.pack(form, *values))
 
+    def _hello(self):
+        """Handshake without a password."""
+        version = self.get(12)
+        if not version.startswith(b"RFB 003."):
+            raise ConnectionError("not a VNC server: %r" % version)
+        self.sock.sendall(b"RFB 003.008\n")
+        kinds = self.get(self.unpack("!B")[0])
+        if 1 not in kinds:
+            raise ConnectionError("the VNC server wants a password: %r" % kinds)
+        self.send("!B", 1)
+        if self.unpack("!I")[0]:
+            raise ConnectionError("the VNC server refused")
+        self.send("!B", 1)                             # others may look as well
+        self.screen.resize(*self.unpack("!HH16x"))
+        self.get(self.unpack("!I")[0])                 # its name
 
-def _hello(c):
-    """Handshake without a password; returns the screen's size."""
-    version = c.get(12)
-    if not version.startswith(b"RFB 003."):
-        raise ConnectionError("not a VNC server: %r" % version)
-    c.sock.sendall(b"RFB 003.008\n")
-    kinds = c.get(c.unpack("!B")[0])
-    if 1 not in kinds:
-        raise ConnectionError("the VNC server wants a password: %r" % kinds)
-    c.send("!B", 1)
-    if c.unpack("!I")[0]:
-        raise ConnectionError("the VNC server refused")
-    c.send("!B", 1)                                    # others may look as well
-    width, height = c.unpack("!HH16x")
-    c.get(c.unpack("!I")[0])                           # its name
-    return width, height
+    def _rectangle(self):
+        """Reads one rectangle; returns how many pixels it covers, or None where the screen changed its size."""
+        screen = self.screen
+        x, y, w, h, encoding = self.unpack("!HHHHi")
+        if encoding == NEW_SIZE:
+            screen.resize(w, h)
+            return None
+        if encoding != RAW or x + w > screen.width or y + h > screen.height:
+            raise ConnectionError("the VNC server sent encoding %d, %dx%d at %d,%d, unasked" % (encoding, w, h, x, y))
+        data = self.get(w * h * 4)
+        for line in range(h):
+            row = data[line * w * 4:(line + 1) * w * 4]
+            rgb = bytearray(3 * w)
+            rgb[0::3], rgb[1::3], rgb[2::3] = row[2::4], row[1::4], row[0::4]
+            at = ((y + line) * screen.width + x) * 3
+            screen.rgb[at:at + 3 * w] = rgb
+        return w * h
 
+    def _update(self):
+        """Reads one update; returns how many pixels it covers, or None where the screen changed its size."""
+        covered = 0
+        for _ in range(self.unpack("!xH")[0]):
+            pixels = self._rectangle()
+            covered = None if pixels is None or covered is None else covered + pixels
+        return covered
 
-def _rectangle(c, screen, width):
-    x, y, w, h, encoding = c.unpack("!HHHHi")
-    if encoding != 0:
-        raise ConnectionError("the VNC server sent encoding %d unasked" % encoding)
-    data = c.get(w * h * 4)
-    for line in range(h):
-        row = data[line * w * 4:(line + 1) * w * 4]
-        rgb = bytearray(3 * w)
-        rgb[0::3], rgb[1::3], rgb[2::3] = row[2::4], row[1::4], row[0::4]
-        at = ((y + line) * width + x) * 3
-        screen[at:at + 3 * w] = rgb
-    return w * h
+    def _ask(self):
+        """Asks for the whole screen. Returns how many pixels of it have come: none."""
+        self.send("!BBHHHH", 3, 0, 0, 0, self.screen.width, self.screen.height)
+        return 0
+
+    def picture(self):
+        covered = self._ask()
+        while covered < self.screen.width * self.screen.height:
+            kind = self.unpack("!B")[0]
+            if kind == 0:
+                pixels = self._update()
+                covered = self._ask() if pixels is None else covered + pixels
+            elif kind == 1:                            # colour map
+                self.get(6 * self.unpack("!xHH")[1])
+            elif kind == 3:                            # clipboard
+                self.get(self.unpack("!3xI")[0])
+        return Screen(self.screen.width, self.screen.height, bytes(self.screen.rgb))
+
+    def press(self, *keys):
+        """Presses keys one after the other: characters, key symbols, or a tuple of those to hold together."""
+        for key in keys:
+            chord = [ord(k) if isinstance(k, str) else k for k in (key if isinstance(key, tuple) else (key,))]
+            for down, order in (1, chord), (0, reversed(chord)):
+                for symbol in order:
+                    self.send("!BBxxI", 4, down, symbol)
+                    time.sleep(0.05)
 
 
 def picture(port, limit=20 * PATIENCE):
     """The screen behind a port of this machine."""
-    c = _Connection(port, limit)
-    width, height = _hello(c)
-    # Blue, green, red, nothing in the bytes of a pixel; no compression.
-    c.send("!B3xBBBBHHHBBB3x", 0, 32, 24, 0, 1, 255, 255, 255, 16, 8, 0)
-    c.send("!BxHi", 2, 1, 0)
-    c.send("!BBHHHH", 3, 0, 0, 0, width, height)
-    screen = bytearray(width * height * 3)
-    covered = 0
-    while covered < width * height:
-        kind = c.unpack("!B")[0]
-        if kind == 0:
-            for _ in range(c.unpack("!xH")[0]):
-                covered += _rectangle(c, screen, width)
-        elif kind == 1:                                # colour map
-            c.get(6 * c.unpack("!xHH")[1])
-        elif kind == 3:                                # clipboard
-            c.get(c.unpack("!3xI")[0])
-    c.sock.close()
-    return Screen(width, height, bytes(screen))
+    with Viewer(port, limit) as viewer:
+        return viewer.picture()
 
 
 def wait_for_text(port, rows, limit):
