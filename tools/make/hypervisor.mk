@@ -42,7 +42,7 @@ HV_LIB_CALLS := inflateInit2_ inflate inflateEnd lzma_stream_buffer_decode ZSTD_
 HV_LIB_OBJ := $(BUILD)/hv/libs.o
 $(BUILD)/hv/vmm/boot/decompress_libs.o: HV_CFLAGS += -idirafter /usr/include -idirafter \
     /usr/include/$(shell $(CC) -print-multiarch)
-$(HV_LIB_OBJ): tools/make/libs.lds
+$(HV_LIB_OBJ): tools/make/libs.lds tools/make/hypervisor.mk
 	@mkdir -p $(@D)
 	@for f in $(HV_LIB_FILES); do [ -e $$f ] || { echo "error: $$f is missing: apt-get install" \
 	    "liblzma-dev zlib1g-dev libzstd-dev liblz4-dev (or run 'make setup')" >&2; exit 1; }; done
