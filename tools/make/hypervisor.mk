@@ -37,16 +37,25 @@ $(BUILD)/hv/%.o: %.S | $(BUILD)/include/xen
 # Only the shims that vmm/boot/libs_shim.c has may stay undefined.
 HV_LIBS := lzma z zstd lz4
 HV_LIB_FILES := $(foreach l,$(HV_LIBS),$(shell $(CC) -print-file-name=lib$(l).a))
-HV_LIB_CALLS := inflateInit2_ inflate inflateEnd lzma_stream_buffer_decode ZSTD_findFrameCompressedSize ZSTD_decompress \
-    ZSTD_isError LZ4_decompress_safe
+HV_LIB_CALLS := inflateInit2_ inflate inflateEnd ZSTD_findFrameCompressedSize ZSTD_decompress ZSTD_isError LZ4_decompress_safe \
+    lzma_stream_header_decode lzma_block_header_decode lzma_filters_free lzma_raw_decoder lzma_code lzma_end lzma_check_size \
+    lzma_crc32 lzma_crc64 LzmaDec_AllocateProbs LzmaDec_FreeProbs LzmaDec_InitDicAndState LzmaDec_DecodeToDic
 HV_LIB_OBJ := $(BUILD)/hv/libs.o
-$(BUILD)/hv/vmm/boot/decompress_libs.o: HV_CFLAGS += -idirafter /usr/include -idirafter \
-    /usr/include/$(shell $(CC) -print-multiarch)
-$(HV_LIB_OBJ): tools/make/libs.lds tools/make/hypervisor.mk
+HV_SYSTEM_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+$(addprefix $(BUILD)/hv/vmm/boot/,decompress_libs.o xz.o): HV_CFLAGS += $(HV_SYSTEM_HEADERS)
+# The LZMA SDK comes as source: its decoder's loop in one page (xz.c).
+LZMA_SDK := /usr/include/lzma/LzmaDec.c
+HV_LZMA_SDK := $(BUILD)/hv/lzma_sdk.o
+$(LZMA_SDK):
+	@echo "error: $@ is missing: apt-get install lzma-dev (or run 'make setup')" >&2; exit 1
+$(HV_LZMA_SDK): $(LZMA_SDK)
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -w -falign-functions=4096 $(HV_SYSTEM_HEADERS) -c $< -o $@
+$(HV_LIB_OBJ): tools/make/libs.lds $(HV_LZMA_SDK) tools/make/hypervisor.mk
 	@mkdir -p $(@D)
 	@for f in $(HV_LIB_FILES); do [ -e $$f ] || { echo "error: $$f is missing: apt-get install" \
 	    "liblzma-dev zlib1g-dev libzstd-dev liblz4-dev (or run 'make setup')" >&2; exit 1; }; done
-	ld -r --gc-sections $(HV_LIB_CALLS:%=-u %) -T $< -o $@.tmp $(HV_LIB_FILES)
+	ld -r --gc-sections $(HV_LIB_CALLS:%=-u %) -T $< -o $@.tmp $(HV_LZMA_SDK) $(HV_LIB_FILES)
 	$(OBJCOPY) $(HV_LIB_CALLS:%=--keep-global-symbol=%) --keep-global-symbol=libs_init_start \
 	    --keep-global-symbol=libs_init_end --strip-debug $@.tmp $@ && rm $@.tmp
 

@@ -38,7 +38,13 @@ $(UNIT_DIR)/fakes.a: $(UNIT_FAKE_OBJ)
 $(UNIT_DIR)/test_lib: $(UNIT_DIR)/string_freestanding.o
 $(UNIT_DIR)/test_heap: $(UNIT_DIR)/vmm/mm/heap.o
 $(UNIT_DIR)/test_vtick: $(UNIT_DIR)/vmm/hvm/vtick.o
-$(UNIT_DIR)/test_image: $(patsubst %,$(UNIT_DIR)/vmm/boot/%.o,image elf bzimage decompress decompress_libs)
+$(UNIT_DIR)/test_image: $(patsubst %,$(UNIT_DIR)/vmm/boot/%.o,image elf bzimage decompress decompress_libs xz) \
+    $(UNIT_DIR)/lzma_sdk.o
+$(UNIT_DIR)/lzma_sdk.o: $(LZMA_SDK)
+	@mkdir -p $(@D)
+	$(HOSTCC) -O2 -w -c $< -o $@
+$(UNIT_DIR)/test_xz: $(UNIT_DIR)/vmm/boot/xz.o $(UNIT_DIR)/lzma_sdk.o
+$(UNIT_DIR)/test_xz: UNIT_LIBS := -llzma
 $(UNIT_DIR)/test_image: UNIT_LIBS := -llzma -lz -lzstd -llz4
 $(UNIT_DIR)/test_%: $(UNIT_DIR)/tests/unit/test_%.o $(UNIT_DIR)/under_test.a $(UNIT_DIR)/fakes.a
 	$(HOSTCC) $(UNIT_SAN) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(UNIT_LIBS)

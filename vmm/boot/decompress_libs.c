@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The calls into zlib, liblzma, libzstd and liblz4.  Compiled with the
+ * The calls into zlib, libzstd and liblz4 (xz.c has those into liblzma).  Compiled with the
  * system's headers; includes nothing of the hypervisor's but its own.
  */
 #include "decompress.h"
 #include <lz4.h>
-#include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #define GZIP_ONLY (15 + 16) /* zlib.h: windowBits of inflateInit2 */
-#define XZ_MEMORY_MAX (256UL << 20)
 
 const char *expand_gzip(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, size_t *produced)
 {
@@ -27,21 +25,6 @@ const char *expand_gzip(const uint8_t *in, size_t in_len, uint8_t *out, size_t o
     case Z_STREAM_END: return NULL;
     case Z_MEM_ERROR: return "no memory";
     case Z_BUF_ERROR: return "it is cut off";
-    default: return "it is damaged";
-    }
-}
-
-const char *expand_xz(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len, size_t *produced)
-{
-    uint64_t limit = XZ_MEMORY_MAX;
-    size_t in_pos = 0;
-
-    switch (lzma_stream_buffer_decode(&limit, 0, NULL, in, &in_pos, in_len, out, produced, out_len)) {
-    case LZMA_OK: return NULL;
-    case LZMA_MEM_ERROR:
-    case LZMA_MEMLIMIT_ERROR: return "no memory";
-    case LZMA_OPTIONS_ERROR: return "it uses a filter that is not known";
-    case LZMA_BUF_ERROR: return "it is cut off";
     default: return "it is damaged";
     }
 }
