@@ -10,29 +10,24 @@ import pytest
 from console import BUILD, IMAGES
 
 
-@pytest.mark.long_on("intel")
 def test_xl_info_tells_the_version_and_the_machine(dom0):
     info = dom0.shell("xl info")
     assert re.search(r"xen_version +: 4\.17", info)
     assert re.search(r"virt_caps +:.*hvm", info)
 
 
-@pytest.mark.long_on("intel")
 def test_xl_list_shows_dom0(dom0):
     assert re.search(r"Domain-0 +0 +\d+ +\d+ +r", dom0.shell("xl list"))
 
 
-@pytest.mark.long_on("intel")
 def test_xl_dmesg_gives_the_hypervisors_messages(dom0):
     assert "Polder" in dom0.shell("xl dmesg")
 
 
-@pytest.mark.long_on("intel")
 def test_dom0_reads_its_disk(dom0):
     assert "linux.iso" in dom0.shell("ls /data")
 
 
-@pytest.mark.long_on("intel")
 def test_debug_keys_answer(dom0):
     dom0.shell("xl debug-keys h")
     assert "dump the registers" in dom0.shell("xl dmesg | tail -n 40")

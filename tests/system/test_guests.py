@@ -26,7 +26,6 @@ def test_guest_boots_to_its_shell_with_two_cpus(dom0, kind, request):
 VENDORS = {"amd": b"AuthcAMDenti", "intel": b"GenuntelineI"}
 
 
-@pytest.mark.long_on("intel")
 def test_guest_may_take_its_cpu_for_the_other_vendors(dom0, vendor):
     """tests/guests/pvh.c makes hypercalls, and system calls, as that vendor's CPUs do."""
     other = "intel" if vendor == "amd" else "amd"
@@ -42,7 +41,6 @@ def test_guest_may_take_its_cpu_for_the_other_vendors(dom0, vendor):
     assert "ok vendor-hypercall" in said and "FAILED" not in said and "PVH-TEST-PASSED" in said
 
 
-@pytest.mark.long_on("intel")
 def test_policy_that_the_cpu_cannot_honour_is_refused(dom0):
     dom0.shell("xl dmesg -c > /dev/null")
     out = dom0.shell("xl create /tests/guests/pvh-bare.cfg 'cpuid=\"host,sha=1,3dnow=1\"'; test $? != 0")
@@ -92,6 +90,20 @@ def test_pause_unpause_reboot_poweroff(dom0, kind):
     dom0.type("poweroff -f\n")
     dom0.expect(r"dom0# ", 60)
     dom0.wait_gone(kind)
+
+
+@pytest.mark.long_on("intel")
+@pytest.mark.parametrize("kind", KINDS)
+def test_guest_balloons_down_and_up(dom0, kind):
+    """What the guest's kernel gives back is free for others, and it gets as much again."""
+    size = "$(xl list %s | awk 'END { print $3 }')" % kind
+    dom0.start(kind + "-bare.cfg")
+    free = dom0.free_memory()
+    dom0.shell("xl mem-set %s 200; until [ %s -le 200 ]; do usleep 200000; done" % (kind, size), 60)
+    assert dom0.free_memory() >= free + 50
+    dom0.shell("xl mem-set %s 250; until [ %s -ge 249 ]; do usleep 200000; done" % (kind, size), 60)
+    assert dom0.free_memory() <= free + 10
+    dom0.in_guest(kind, "dd if=/dev/zero of=/dev/null bs=100M count=1")
 
 
 @pytest.mark.long_on("intel")

@@ -138,7 +138,7 @@ def test_linux_32_bit_with_pae_uses_paravirtual_drivers(zoo, vcpus):
 @pytest.mark.long
 @pytest.mark.parametrize("image", ["di-amd64.iso", "di-i386.iso"])
 def test_isolinux_boots_the_debian_installer(zoo, image):
-    boot(zoo, image, "memory=800", console=True)
+    boot(zoo, image, "memory=1200", console=True)     # with less it asks about that first
     zoo.expect(r"ISOLINUX", 120)
     zoo.expect(r"POLDER-ISOLINUX-MENU", 120)
     zoo.expect(r"Loading /linux", 120)
