@@ -160,3 +160,14 @@ def wait_for_text(port, rows, limit):
         time.sleep(0.3)
     raise AssertionError("no %d rows of text on the screen within %d s (%s)" % (
         rows, limit, last if isinstance(last, Exception) or not last else "%d rows" % last.text_rows()))
+
+
+def wait_for_change(port, before, limit, seen_as=lambda screen: screen.rgb):
+    """Waits until a picture is no longer seen as an earlier one was."""
+    limit *= PATIENCE
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        if seen_as(picture(port)) != seen_as(before):
+            return
+        time.sleep(0.3)
+    raise AssertionError("the screen has not changed within %d s" % limit)
