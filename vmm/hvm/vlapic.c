@@ -388,7 +388,7 @@ static int vlapic_load_regs(struct domain *d, unsigned instance, const void *bod
     l->timer_mode = vlapic_reg(l, APIC_LVTT) & LVT_TIMER_MODE;
     l->trigger_changed = true;
     vlapic_set_divisor(l);
-    vlapic_timer_start(l);
+    vlapic_timer_resume(l);
     return 0;
 }
 

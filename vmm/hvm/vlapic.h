@@ -97,7 +97,8 @@ bool vlapic_read_reg(struct vlapic *l, unsigned reg, uint32_t *value);
 bool vlapic_write_reg(struct vlapic *l, unsigned reg, uint32_t value);
 /* Timer */
 void vlapic_timer_init(struct vlapic *l);
-void vlapic_timer_start(struct vlapic *l); /* TMICT, TDCR or the mode was written */
+void vlapic_timer_start(struct vlapic *l);  /* TMICT or the mode was written */
+void vlapic_timer_resume(struct vlapic *l); /* after restore: goes on at TMCCT; at 0 it has run out */
 void vlapic_timer_stop(struct vlapic *l);
 uint32_t vlapic_timer_count(struct vlapic *l);
 void vlapic_set_divisor(struct vlapic *l);

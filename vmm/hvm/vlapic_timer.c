@@ -64,22 +64,36 @@ static void vlapic_start_deadline(struct vlapic *l)
             l, now() + (l->hw.tdt_msr > tsc ? (time_ns_t)domain_tsc_to_ns(l->v->domain, l->hw.tdt_msr - tsc) : 0));
 }
 
-void vlapic_timer_start(struct vlapic *l)
+/* Counts from TMICT to zero, as if it had begun so many ticks ago. */
+static void vlapic_start_counting(struct vlapic *l, uint32_t passed)
 {
-    uint32_t initial = vlapic_reg(l, APIC_TMICT);
+    time_ns_t span = vlapic_ticks_to_ns(l, vlapic_reg(l, APIC_TMICT));
 
-    vlapic_timer_stop(l);
-    if (in_deadline_mode(l)) {
-        vlapic_start_deadline(l);
-        return;
-    }
-    if (!initial)
-        return;
-    l->timer_start = now();
+    l->timer_start = now() - vlapic_ticks_to_ns(l, passed);
     l->timer_running = true;
     if (vlapic_reg(l, APIC_LVTT) & LVT_TIMER_PERIODIC)
-        l->timer_period = MAX(vlapic_ticks_to_ns(l, initial), (time_ns_t)50000);
-    vlapic_timer_arm(l, l->timer_start + (l->timer_period ? l->timer_period : vlapic_ticks_to_ns(l, initial)));
+        l->timer_period = span = MAX(span, (time_ns_t)50000);
+    vlapic_timer_arm(l, l->timer_start + span);
+}
+
+void vlapic_timer_start(struct vlapic *l)
+{
+    vlapic_timer_stop(l);
+    if (in_deadline_mode(l))
+        vlapic_start_deadline(l);
+    else if (vlapic_reg(l, APIC_TMICT))
+        vlapic_start_counting(l, 0);
+}
+
+void vlapic_timer_resume(struct vlapic *l)
+{
+    uint32_t initial = vlapic_reg(l, APIC_TMICT), left = vlapic_reg(l, APIC_TMCCT);
+
+    vlapic_timer_stop(l);
+    if (in_deadline_mode(l))
+        vlapic_start_deadline(l);
+    else if (left && left <= initial)
+        vlapic_start_counting(l, initial - left);
 }
 
 uint32_t vlapic_timer_count(struct vlapic *l)
