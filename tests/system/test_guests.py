@@ -94,6 +94,19 @@ def test_pause_unpause_reboot_poweroff(dom0, kind):
 
 @pytest.mark.long_on("intel")
 @pytest.mark.parametrize("kind", KINDS)
+def test_guest_obeys_xl_reboot_and_xl_shutdown(dom0, kind):
+    dom0.start(kind + "-bare.cfg")
+    first = dom0.names()[kind][0]
+    dom0.shell("xl reboot " + kind)
+    dom0.shell("until xl domid %s 2>/dev/null | grep -qv '^%d$'; do usleep 200000; done" % (kind, first), 60)
+    dom0.attach(kind)
+    dom0.detach()
+    dom0.shell("xl shutdown -w " + kind, 60)
+    dom0.wait_gone(kind)
+
+
+@pytest.mark.long_on("intel")
+@pytest.mark.parametrize("kind", KINDS)
 def test_guest_balloons_down_and_up(dom0, kind):
     """What the guest's kernel gives back is free for others, and it gets as much again."""
     size = "$(xl list %s | awk 'END { print $3 }')" % kind
