@@ -276,7 +276,7 @@ uint32_t vlapic_id(const struct vcpu *v);
 /* What INIT and SIPI do to the vCPU itself (hvm.c). */
 void hvm_vcpu_init_ipi(struct vcpu *v);
 void hvm_vcpu_startup_ipi(struct vcpu *v, uint8_t vector);
-/* Time that a guest's platform devices run on: stops while the domain is paused? No: as Xen's default mode. */
+/* Time that a guest's platform devices run on; it goes on while the domain is paused. */
 time_ns_t hvm_guest_time(struct vcpu *v);
 uint64_t hvm_guest_tsc(struct vcpu *v);
 void hvm_set_guest_tsc(struct vcpu *v, uint64_t tsc);
