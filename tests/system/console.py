@@ -150,6 +150,10 @@ class Host:
     def wait_gone(self, name, limit=60):
         self.shell("while xl list | grep -q '^%s '; do usleep 200000; done" % name, limit)
 
+    def wait_rebooted(self, name, domid, limit=60):
+        """Waits until the guest is there under another number than it had."""
+        self.shell("until xl domid %s 2>/dev/null | grep -qv '^%d$'; do usleep 200000; done" % (name, domid), limit)
+
     def kill_device_model(self, name):
         """kill -9 to the QEMU of a guest."""
         out = self.shell("for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q 'xen-domid %d ' && "

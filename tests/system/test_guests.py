@@ -85,7 +85,7 @@ def test_pause_unpause_reboot_poweroff(dom0, kind):
     dom0.attach(kind)
     dom0.type("reboot -f\n")
     dom0.expect(r"dom0# ", 60)
-    dom0.shell("until xl domid %s 2>/dev/null | grep -qv '^%d$'; do usleep 200000; done" % (kind, first), 60)
+    dom0.wait_rebooted(kind, first)
     dom0.attach(kind)
     dom0.type("poweroff -f\n")
     dom0.expect(r"dom0# ", 60)
@@ -98,7 +98,7 @@ def test_guest_obeys_xl_reboot_and_xl_shutdown(dom0, kind):
     dom0.start(kind + "-bare.cfg")
     first = dom0.names()[kind][0]
     dom0.shell("xl reboot " + kind)
-    dom0.shell("until xl domid %s 2>/dev/null | grep -qv '^%d$'; do usleep 200000; done" % (kind, first), 60)
+    dom0.wait_rebooted(kind, first)
     dom0.attach(kind)
     dom0.detach()
     dom0.shell("xl shutdown -w " + kind, 60)

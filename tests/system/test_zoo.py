@@ -96,7 +96,7 @@ def test_grub_rescue_floppy_gives_a_menu_or_prompt(zoo):
 def test_grub_invaders_draws_ships_that_move(zoo):
     boot(zoo, "invaders.iso")
     screen.wait_for(zoo.vnc_port, r"-\*-.*-\*-", 120)
-    vnc.wait_for_change(zoo.vnc_port, vnc.picture(zoo.vnc_port), 30, seen_as=screen.text)
+    vnc.wait_for_change(zoo.vnc_port, vnc.picture(zoo.vnc_port), 3, seen_as=screen.text)
 
 
 def memtest(zoo, image, pattern, limit):
@@ -158,4 +158,4 @@ def test_graphical_debian_installer_asks_for_a_language(zoo):
         time.sleep(5)
     assert green > 5000
     screen.press(zoo.vnc_port, screen.ENTER)          # English: then it asks where the user is
-    vnc.wait_for_change(zoo.vnc_port, picture, 120)
+    vnc.wait_for_change(zoo.vnc_port, picture, 20)

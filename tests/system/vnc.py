@@ -165,9 +165,9 @@ def wait_for_text(port, rows, limit):
 def wait_for_change(port, before, limit, seen_as=lambda screen: screen.rgb):
     """Waits until a picture is no longer seen as an earlier one was."""
     limit *= PATIENCE
-    end = time.monotonic() + limit
+    end, before = time.monotonic() + limit, seen_as(before)
     while time.monotonic() < end:
-        if seen_as(picture(port)) != seen_as(before):
+        if seen_as(picture(port)) != before:
             return
         time.sleep(0.3)
     raise AssertionError("the screen has not changed within %d s" % limit)

@@ -32,7 +32,7 @@ test: setup ## install what is missing, build, and run every test
 test-svm: hypervisor test-images ## system tests on SVM (QEMU)
 	$(PYTEST) tests/system --vendor amd
 
-test-svm-bochs: hypervisor images ## the short list on another emulator's SVM (Bochs)
+test-svm-bochs: hypervisor images ## Dom0, PV and PVH guests on another emulator's SVM (Bochs)
 	$(PYTEST) $(addprefix tests/system/test_,tiny.py dom0.py guests.py) --cpu ryzen \
 	    -k "pvh and tiny or xl_info or shows_dom0 or xl_dmesg or reads_its or debug_keys or two_cpus or other_vendor or cannot_honour"
 
