@@ -65,7 +65,9 @@ long_entry:
     /* Exceptions and interrupts: vector and error code to C, which may change RIP. */
     .macro stub n
     .align 16
-    .if !((0x27d00 >> \n) & 1) || \n > 31
+    .if \n > 31
+    push $0
+    .elseif !((0x27d00 >> \n) & 1)
     push $0
     .endif
     push $\n
@@ -95,15 +97,14 @@ ring3_64:
     mov %rsp, saved_rsp(%rip)
     mov %rsp, %rcx
     mov $1f, %edx
-    .byte 0x48
-    sysexit
+    sysexitq
 1:  mov %cs, %eax
     sysenter
 ring3_32:
     mov %rsp, saved_rsp(%rip)
     mov %rsp, %rcx
     mov $1f, %edx
-    sysexit
+    sysexitl
     .code32
 1:  mov %cs, %eax
     sysenter

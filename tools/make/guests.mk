@@ -1,6 +1,6 @@
 # Tiny bare guests, for the tests of one behaviour each.
 GUEST_CFLAGS := -std=gnu11 -O2 -m64 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
-    -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra -Werror
+    -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra -Werror -Wa,--fatal-warnings
 
 TINY_GUESTS := $(addprefix $(BUILD)/guests/,pvh.elf hello.elf nonotes.elf)
 .PHONY: guests

@@ -133,7 +133,13 @@ struct hvm_domain {
 
     struct {
         uint64_t first, nr;
-    } vram;               /* [p2m] range of dm_op track_dirty_vram; nr 0: none */
+    } vram; /* [p2m] range of dm_op track_dirty_vram; nr 0: none */
+    struct logdirty_scan {
+        uint64_t next;        /* the first frame that was not looked at; 0: no scan is under way */
+        uint32_t dirty_count; /* of those before */
+        domid_t by;
+        bool clear;
+    } scan;               /* [domctl] a shadow_op that was preempted */
     bool is_s3_suspended; /* [d] */
     uint8_t x87_fip_width;
     bool devices_up;             /* [c] */

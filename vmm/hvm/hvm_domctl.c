@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Domctls that HVM domains alone know (public header domctl.h): saved contexts, log-dirty, MMIO mappings. */
+/* Domctls that HVM domains alone know (public header domctl.h): saved contexts, memory, triggers. */
 #include "../cpu/percpu.h"
 #include "../domain/hypercall.h"
 #include "../domain/pirq.h"
@@ -137,63 +137,7 @@ static long get_context_partial(struct domain *d, struct xen_domctl_hvmcontext_p
     return rc;
 }
 
-/* -- log-dirty and the pool for tables ----------------------------------------------------------------------------- */
-static long logdirty_bitmap(struct domain *d, struct xen_domctl_shadow_op *op, bool clear)
-{
-    const uint64_t chunk = PAGE_SIZE * 8;
-    uint64_t n = MIN(op->pages, p2m_max_gfn(d) + 1);
-    uint8_t *bits = alloc_xenheap_pages(0);
-    long rc = 0;
-
-    if (!bits)
-        return -ENOMEM;
-    op->stats = (struct xen_domctl_shadow_op_stats){.fault_count = (uint32_t)p2m_logdirty_faults(d)};
-    domain_pause(d);
-    for (uint64_t first = 0; first < n && !rc; first += chunk) {
-        uint64_t part = MIN(n - first, chunk), bytes = (part + 7) / 8;
-
-        rc = p2m_logdirty_read(d, GFN(first), part, bits, clear);
-        for (uint64_t i = 0; i < bytes && !rc; i++)
-            op->stats.dirty_count += hweight64(bits[i]);
-        if (!rc && !handle_is_null(op->dirty_bitmap))
-            rc = copy_to_guest_bytes(handle_gva(op->dirty_bitmap) + first / 8, bits, bytes);
-    }
-    domain_unpause(d);
-    op->pages = n;
-    free_xenheap_pages(bits, 0);
-    return rc;
-}
-
-static long logdirty_switch(struct domain *d, bool on)
-{
-    long rc = 0;
-
-    domain_pause(d);
-    if (on || p2m_logdirty_is_on(d))
-        rc = p2m_logdirty_enable(d, on);
-    domain_unpause(d);
-    return rc;
-}
-
-static long shadow_op(struct domain *d, struct xen_domctl_shadow_op *op, bool *copyback)
-{
-    *copyback = true;
-    switch (op->op) {
-    case XEN_DOMCTL_SHADOW_OP_OFF: return logdirty_switch(d, false);
-    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY: return logdirty_switch(d, true);
-    case XEN_DOMCTL_SHADOW_OP_ENABLE:
-        return op->mode == XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY ? logdirty_switch(d, true) : -EINVAL;
-    case XEN_DOMCTL_SHADOW_OP_CLEAN:
-    case XEN_DOMCTL_SHADOW_OP_PEEK:
-        if (op->mode & ~XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL)
-            return -EINVAL;
-        return logdirty_bitmap(d, op, op->op == XEN_DOMCTL_SHADOW_OP_CLEAN);
-    case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION: op->mb = (uint32_t)DIV_ROUND_UP(p2m_pool_pages(d), 256); return 0;
-    case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION: return p2m_set_pool_pages(d, (uint64_t)op->mb * 256);
-    default: return -EINVAL;
-    }
-}
-
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 static long set_mempool(struct domain *d, const struct xen_domctl_paging_mempool *op)
 {
     if (op->size & ~PAGE_MASK)
@@ -201,7 +145,6 @@ static long set_mempool(struct domain *d, const struct xen_domctl_paging_mempool
     return p2m_set_pool_pages(d, op->size >> PAGE_SHIFT);
 }
 
-/* -- memory -------------------------------------------------------------------------------------------------------- */
 static long page_frame_info(struct domain *d, const struct xen_domctl_getpageframeinfo3 *op)
 {
     uint64_t pfn[PFINFO_BATCH];
@@ -259,7 +202,7 @@ long hvm_domctl(struct domain *d, struct xen_domctl *op, bool *copyback, uint64_
     case XEN_DOMCTL_sethvmcontext: return set_context(d, &op->u.hvmcontext);
     case XEN_DOMCTL_gethvmcontext_partial: return get_context_partial(d, &op->u.hvmcontext_partial, copyback);
     case XEN_DOMCTL_sendtrigger: return send_trigger(d, &op->u.sendtrigger);
-    case XEN_DOMCTL_shadow_op: return shadow_op(d, &op->u.shadow_op, copyback);
+    case XEN_DOMCTL_shadow_op: return hvm_shadow_op(d, &op->u.shadow_op, copyback);
     case XEN_DOMCTL_get_paging_mempool_size:
         op->u.paging_mempool.size = p2m_pool_pages(d) << PAGE_SHIFT;
         *copyback = true;

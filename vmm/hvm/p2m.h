@@ -36,9 +36,16 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
 /* A nested fault: true if it was the p2m's own business (log-dirty, stale entry) and the guest goes on. */
 bool p2m_handle_fault(struct vcpu *v, gpa_t gpa, bool write);
 uint64_t p2m_max_gfn(struct domain *d);
-/* Log-dirty over all RAM (migration) and over a range (VRAM). Bitmaps have a bit for each gfn. */
-int p2m_logdirty_enable(struct domain *d, bool on) __must_check;
-int p2m_logdirty_read(struct domain *d, gfn_t first, uint64_t n, uint8_t *bitmap, bool clear) __must_check;
+/*
+ * Log-dirty over all RAM (migration) and over a range (VRAM). Bitmaps have a bit for each gfn. The switches are
+ * preemptible: -ERESTART, and the same call goes on. For read and clear, first is a multiple of P2M_DIRTY_CHUNK and n at most
+ * that; clear gets the bits that read gave.
+ */
+#define P2M_DIRTY_CHUNK (PAGE_SIZE * 8)
+int p2m_logdirty_enable(struct domain *d) __must_check;
+int p2m_logdirty_disable(struct domain *d) __must_check; /* 0 as well where it is off */
+int p2m_logdirty_read(struct domain *d, gfn_t first, uint64_t n, uint8_t *bitmap) __must_check;
+int p2m_logdirty_clear(struct domain *d, gfn_t first, uint64_t n, const uint8_t *bitmap) __must_check;
 int p2m_logdirty_range(struct domain *d, gfn_t first, uint64_t n, uint8_t *bitmap) __must_check;
 void p2m_mark_dirty(struct domain *d, gfn_t gfn);
 /* A write to a frame that may be log-dirty, by the guest or by the hypervisor for it. */
@@ -50,6 +57,9 @@ int p2m_clear_grant(struct domain *d, gfn_t gfn, mfn_t mfn) __must_check;
 /* The pages that d's tables may take. -ENOMEM: fewer than are in use. */
 uint64_t p2m_pool_pages(struct domain *d);
 int p2m_set_pool_pages(struct domain *d, uint64_t pages) __must_check;
+/* XEN_DOMCTL_shadow_op, with the domctl lock: shadow_op.c. -ERESTART: preempted. */
+struct xen_domctl_shadow_op;
+long hvm_shadow_op(struct domain *d, struct xen_domctl_shadow_op *op, bool *copyback);
 /* Memory types of RAM follow MTRR and PAT only where a device is passed through. */
 void p2m_memory_type_changed(struct domain *d);
 

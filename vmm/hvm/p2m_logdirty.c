@@ -9,10 +9,11 @@
  */
 #include "p2m_pt.h"
 
+#include "../domain/hypercall.h"
 #include "../lib/string.h"
 #include "../mm/alloc.h"
 
-#define LEAF_BITS (PAGE_SIZE * 8)
+#define LEAF_BITS P2M_DIRTY_CHUNK
 #define DIRTY_SLOTS 512UL
 
 static unsigned long *p2m_dirty_leaf(struct p2m *p, uint64_t gfn, bool make)
@@ -97,80 +98,133 @@ void p2m_note_write(struct domain *d, gfn_t gfn)
     spin_unlock(&p->lock);
 }
 
-/* All leaves of one type become another, whatever their size. */
-static void p2m_retype_all(struct p2m *p, enum p2m_type from, enum p2m_type to)
+/* -- on and off ---------------------------------------------------------------------------------------------------- */
+#define RETYPE_BATCH 8192 /* leaves, between two looks at what else waits */
+
+/*
+ * Leaves of one type become another, whatever their size, from retype_next on. Log-dirty is on already, or off, so what is
+ * set meanwhile needs no second look.
+ */
+static void retype_some(struct p2m *p)
 {
-    for (uint64_t gfn = 0; gfn <= p->max_gfn;) {
+    enum p2m_type from = p->logdirty ? P2M_ram_rw : P2M_ram_logdirty, to = p->logdirty ? P2M_ram_logdirty : P2M_ram_rw;
+    uint64_t gfn = p->retype_next;
+
+    for (unsigned n = 0; gfn <= p->max_gfn && n < RETYPE_BATCH; n++) {
         unsigned level = 1;
         pte_t *slot = p2m_pt_slot(p, gfn, &level, true);
 
         if (p2m_entry_type(*slot) == from && p2m_entry_present(p, *slot))
-            *slot = p2m_make_leaf(p, p2m_entry_mfn(*slot), level, to);
+            __atomic_store_n(slot, p2m_make_leaf(p, p2m_entry_mfn(*slot), level, to), __ATOMIC_RELEASE);
         gfn = (gfn | (p2m_frames(level) - 1)) + 1;
     }
+    p->retype_next = gfn <= p->max_gfn ? gfn : 0;
+    hvm_backend->flush_nested(p->domain);
 }
 
-int p2m_logdirty_enable(struct domain *d, bool on)
+/* Goes on with a switch that is under way, a batch at a time: others get the lock in between. */
+static int retype(struct p2m *p)
+{
+    bool more;
+
+    do {
+        spin_lock(&p->lock);
+        if (p->retype_next)
+            retype_some(p);
+        more = p->retype_next;
+        spin_unlock(&p->lock);
+    } while (more && !hypercall_preempt_check());
+    return more ? -ERESTART : 0;
+}
+
+/* With the lock. The first batch is done at once, so that retype_next can be 0 when nothing is left. */
+static void logdirty_set(struct p2m *p, bool on)
+{
+    p->logdirty = on;
+    p->dirty_lost = false;
+    p->fault_count = 0;
+    p->retype_next = 0;
+    retype_some(p);
+}
+
+int p2m_logdirty_enable(struct domain *d)
 {
     struct p2m *p = hvm_dom(d)->p2m;
     int rc = 0;
 
     spin_lock(&p->lock);
-    if (on && p->logdirty) {
-        rc = -EINVAL;
-    } else if (on) {
-        p->dirty = alloc_zeroed_page();
-        rc = p->dirty ? 0 : -ENOMEM;
+    if (p->logdirty) {
+        rc = p->retype_next ? 0 : -EINVAL;
     } else {
-        p2m_dirty_free(p);
-    }
-    if (!rc) {
-        p->logdirty = on;
-        p->dirty_lost = false;
-        p->fault_count = 0;
-        p2m_retype_all(p, on ? P2M_ram_rw : P2M_ram_logdirty, on ? P2M_ram_logdirty : P2M_ram_rw);
-        hvm_backend->flush_nested(d);
+        p->dirty = alloc_zeroed_page();
+        if (p->dirty)
+            logdirty_set(p, true);
+        else
+            rc = -ENOMEM;
     }
     spin_unlock(&p->lock);
-    return rc;
+    return rc ? rc : retype(p);
+}
+
+int p2m_logdirty_disable(struct domain *d)
+{
+    struct p2m *p = hvm_dom(d)->p2m;
+
+    spin_lock(&p->lock);
+    if (p->logdirty) {
+        p2m_dirty_free(p);
+        logdirty_set(p, false);
+    }
+    spin_unlock(&p->lock);
+    return retype(p);
 }
 
 bool p2m_logdirty_is_on(struct domain *d) { return hvm_dom(d)->p2m->logdirty; }
 uint64_t p2m_logdirty_faults(struct domain *d) { return hvm_dom(d)->p2m->fault_count; }
 
-/* first is a multiple of 8, and no more than a page of bits is asked for at once: the caller loops. */
-int p2m_logdirty_read(struct domain *d, gfn_t first, uint64_t n, uint8_t *bitmap, bool clear)
+/* -- the bits ------------------------------------------------------------------------------------------------------ */
+int p2m_logdirty_read(struct domain *d, gfn_t first, uint64_t n, uint8_t *bitmap)
 {
     struct p2m *p = hvm_dom(d)->p2m;
-    bool present, flush = false;
+    const unsigned long *leaf;
     int rc = 0;
 
     spin_lock(&p->lock);
+    leaf = p2m_dirty_leaf(p, first.v, false);
+    if (leaf)
+        memcpy(bitmap, leaf, DIV_ROUND_UP(n, 8));
+    else
+        memset(bitmap, 0, DIV_ROUND_UP(n, 8));
     if (!p->logdirty)
         rc = -EINVAL;
     else if (p->dirty_lost)
         rc = -ENOMEM;
-    memset(bitmap, 0, (n + 7) / 8);
+    spin_unlock(&p->lock);
+    if (n % 8)
+        bitmap[n / 8] &= (uint8_t)((1U << n % 8) - 1);
+    return rc;
+}
+
+/* A failure leaves all bits. */
+int p2m_logdirty_clear(struct domain *d, gfn_t first, uint64_t n, const uint8_t *bitmap)
+{
+    struct p2m *p = hvm_dom(d)->p2m;
+    bool present, flush = false;
+    uint8_t *leaf;
+    int rc = 0;
+
+    spin_lock(&p->lock);
     for (uint64_t i = 0; i < n && !rc; i++) {
-        uint64_t gfn = first.v + i;
-        unsigned long *leaf = p2m_dirty_leaf(p, gfn, false);
         unsigned level;
 
-        if (!leaf) {
-            i += LEAF_BITS - 1 - gfn % LEAF_BITS; /* nothing in this leaf */
+        if (!(bitmap[i / 8] & 1U << i % 8) || p2m_entry_type(p2m_pt_lookup(p, first.v + i, &level)) != P2M_ram_rw)
             continue;
-        }
-        if (!test_bit(gfn % LEAF_BITS, leaf))
-            continue;
-        __set_bit(i, bitmap);
-        if (!clear)
-            continue;
-        __clear_bit(gfn % LEAF_BITS, leaf);
-        if (p2m_entry_type(p2m_pt_lookup(p, gfn, &level)) == P2M_ram_rw) {
-            rc = p2m_pt_retype(p, gfn, P2M_ram_logdirty, &present);
-            flush = true;
-        }
+        rc = p2m_pt_retype(p, first.v + i, P2M_ram_logdirty, &present);
+        flush = true;
     }
+    leaf = (uint8_t *)p2m_dirty_leaf(p, first.v, false);
+    for (uint64_t i = 0; leaf && i < DIV_ROUND_UP(n, 8) && !rc; i++)
+        leaf[i] &= (uint8_t)~bitmap[i];
     if (flush)
         hvm_backend->flush_nested(d);
     spin_unlock(&p->lock);

@@ -34,6 +34,7 @@ struct p2m {
     uint64_t teardown_next;         /* first gfn not yet torn down */
     bool logdirty, dirty_lost;      /* [lock] log-dirty over all RAM is on; memory for its bitmap lacked */
     unsigned long ***dirty;         /* [lock] three levels of pages, filled in as needed: see p2m_logdirty.c */
+    uint64_t retype_next;           /* [lock] first gfn that a switch of log-dirty has yet to see; 0: it is done */
     uint64_t fault_count;           /* [lock] */
 };
 
