@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests are saved to files and come back from them; files that were damaged are refused and harm nobody."""
+"""Guests are saved to files, come back from them, and move while they run; damaged files are refused and harm nobody."""
 import base64
 import re
 import struct
@@ -11,15 +11,20 @@ COUNTER = ("(i=0; while :; do i=$((i+1)); echo $i > /tmp/n.new; mv /tmp/n.new /t
            ">/dev/null 2>&1 & true")
 
 
-def start(dom0, kind):
+# Writes all the time, and notes where what it reads is not what it wrote.
+WRITER = ("(while :; do dd if=/dev/urandom of=/tmp/w bs=64k count=16; md5sum < /tmp/w > /tmp/w.sum; "
+          "md5sum < /tmp/w | cmp - /tmp/w.sum || echo BAD >> /tmp/w.bad; echo >> /tmp/w.n; done) >/dev/null 2>&1 & true")
+
+
+def start(dom0, kind, words=""):
     """A guest that counts, with data in its memory whose sum is returned."""
     if kind == "hvm":
-        dom0.create("hvm.cfg")
+        dom0.create("hvm.cfg", words)
         dom0.expect(r"POLDER-GRUB-BOOT", 400)
         dom0.guest_up(300)
         dom0.detach()
     else:
-        dom0.start(kind + ".cfg")
+        dom0.start(kind + ".cfg", words)
     dom0.in_guest(kind, COUNTER, serial=kind == "hvm")
     return state(dom0, kind, "dd if=/dev/urandom of=/tmp/data bs=1M count=8 2>/dev/null;")
 
@@ -44,6 +49,24 @@ def test_saved_guest_goes_on_where_it_was(dom0, kind):
     if kind != "hvm":
         dom0.in_guest(kind, "ping -c 3 -W 30 10.77.0.1 && echo 3 > /proc/sys/vm/drop_caches && "
                             "dd if=/dev/xvda of=/dev/null bs=1M count=4", 120)
+
+
+@pytest.mark.long_on("intel")
+@pytest.mark.parametrize("kind,words", [("pvh", "'vif=[]' 'disk=[]'"), ("hvm", "'vif=[]' vnc=0 memory=192")])
+def test_guest_migrates_while_it_runs(dom0, kind, words):
+    """To the host that it is on: what it writes to while its memory is copied is copied again."""
+    count, data = start(dom0, kind, words)
+    dom0.in_guest(kind, WRITER, serial=kind == "hvm")
+    for _ in range(2):
+        first = dom0.names()[kind][0]
+        out = dom0.shell("xl migrate -s '' %s 'xl migrate-receive'" % kind, 300)
+        assert "Migration successful" in out, out
+        assert list(dom0.names()) == [kind] and dom0.names()[kind][0] != first
+        now, same = state(dom0, kind)
+        assert same == data and count < now
+        count = now
+    written = "n=$(wc -l < /tmp/w.n); until [ $(wc -l < /tmp/w.n) -gt $((n + 1)) ]; do usleep 100000; done; ls /tmp"
+    assert "w.bad" not in dom0.in_guest(kind, written, 120, kind == "hvm")
 
 
 @pytest.mark.long_on("intel")
