@@ -52,7 +52,8 @@ def test_saved_guest_goes_on_where_it_was(dom0, kind):
 
 
 @pytest.mark.long_on("intel")
-@pytest.mark.parametrize("kind,words", [("pvh", "'vif=[]' 'disk=[]'"), ("hvm", "'vif=[]' vnc=0 memory=192")])
+@pytest.mark.parametrize("kind,words", [("pvh", "'vif=[]' 'disk=[]'"), ("hvm", "'vif=[]' vnc=0 memory=192")],
+                         ids=["pvh", "hvm"])
 def test_guest_migrates_while_it_runs(dom0, kind, words):
     """To the host that it is on: what it writes to while its memory is copied is copied again."""
     count, data = start(dom0, kind, words)

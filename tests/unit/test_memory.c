@@ -545,6 +545,32 @@ static void a_domains_end_leaves_frames_that_others_map(void **state)
     stop();
 }
 
+/* A block in which one frame is mapped by another domain: what lies around it is freed, flushed, and whole again. */
+static void a_domains_end_frees_blocks(void **state)
+{
+    struct page_info *pg;
+    uint64_t before;
+
+    start(false);
+    before = avail_heap_pages();
+    pg = alloc_domain_pages(guest, 9, 0, 0);
+    assert_non_null(pg);
+    assert_true(page_get(pg + 100, guest));
+    fake_tlb_clock = 4711;
+    assert_int_equal(domain_relinquish_memory(guest, &guest->page_list), 0);
+    assert_int_equal(guest->page_list.count, 1);
+    assert_int_equal(guest->tot_pages, 1);
+    assert_int_equal(avail_heap_pages(), before - 1);
+    assert_int_equal(pg[0].tlb_stamp, 4711);
+    assert_int_equal(pg[511].tlb_stamp, 4711);
+    page_put(pg + 100);
+    assert_int_equal(guest->page_list.count, 0);
+    assert_ptr_equal(alloc_domain_pages(guest, 9, 0, 0), pg);
+    assert_int_equal(domain_relinquish_memory(guest, &guest->page_list), 0);
+    assert_int_equal(avail_heap_pages(), before);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +594,7 @@ int main(void)
         UNIT_TEST(what_is_not_done_says_so),
         UNIT_TEST(the_m2p_is_found_in_the_page_tables),
         UNIT_TEST(a_domains_end_leaves_frames_that_others_map),
+        UNIT_TEST(a_domains_end_frees_blocks),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 }

@@ -175,18 +175,29 @@ static struct page_info *next_allocated(struct domain *d, struct page_list *list
     return found;
 }
 
+#define RELINQUISH_BATCH 512U /* frames between two looks at what else waits */
+
 int domain_relinquish_memory(struct domain *d, struct page_list *list)
 {
-    struct page_info *pg;
-    unsigned n = 0;
+    for (unsigned n = 0;;) {
+        unsigned freed = free_unshared_pages(d, list, RELINQUISH_BATCH - n);
 
-    while ((pg = next_allocated(d, list)) != NULL) {
-        page_put_allocated(pg);
-        page_put(pg);
-        if (++n % 256 == 0 && hypercall_preempt_check())
-            return -ERESTART;
+        n += freed;
+        if (!freed) {
+            struct page_info *pg = next_allocated(d, list);
+
+            if (!pg)
+                return 0;
+            page_put_allocated(pg);
+            page_put(pg);
+            n++;
+        }
+        if (n >= RELINQUISH_BATCH) {
+            if (hypercall_preempt_check())
+                return -ERESTART;
+            n = 0;
+        }
     }
-    return 0;
 }
 
 void memory_free_domain(struct domain *d)

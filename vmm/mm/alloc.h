@@ -37,6 +37,11 @@ void free_anon_pages(struct page_info *pg, unsigned order);
 int assign_pages(struct domain *d, struct page_info *pg, unsigned order, unsigned flags) __must_check;
 /* Takes frames from d's list and accounts without freeing them, for memory exchange; refs must be PGC_allocated only. */
 int steal_page(struct domain *d, struct page_info *pg) __must_check;
+/*
+ * The end of a domain: frees the frames at the head of its list that nobody else holds and that lie in a row, 'max' at most.
+ * How many; 0: the first one is held, or there is none.
+ */
+unsigned free_unshared_pages(struct domain *d, struct page_list *list, unsigned max);
 
 /*
  * Makes one hypervisor page mappable by a guest; it stays hypervisor memory. writable: guest may write it. When its user

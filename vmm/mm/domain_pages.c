@@ -115,18 +115,24 @@ struct page_info *alloc_domain_pages(struct domain *d, unsigned order, unsigned 
     return pg;
 }
 
-/* Off the owner's list and accounts. True if that was its last frame: the caller drops the domain reference. */
-static bool detach(struct domain *d, struct page_info *pg)
+/* Off the owner's list and accounts, with its page_lock. */
+static void detach_locked(struct domain *d, struct page_info *pg)
 {
-    bool last;
-
-    spin_lock(&d->page_lock);
     if (pg->count_info & PGC_extra) {
         page_list_del(&d->extra_list, pg);
     } else {
         page_list_del(&d->page_list, pg);
         d->tot_pages--;
     }
+}
+
+/* True if that was the domain's last frame: the caller drops the domain reference. */
+static bool detach(struct domain *d, struct page_info *pg)
+{
+    bool last;
+
+    spin_lock(&d->page_lock);
+    detach_locked(d, pg);
     last = !pages_owned(d);
     spin_unlock(&d->page_lock);
     return last;
@@ -148,6 +154,43 @@ void free_domain_page(struct page_info *pg)
     heap_free(pg, 0);
     if (last)
         domain_put(d);
+}
+
+/* Takes the reference of the allocation, if it is the only one. What else count_info says stays. */
+static bool take_unshared(struct page_info *pg)
+{
+    uint64_t x = READ_ONCE(pg->count_info);
+
+    return (x & (PGC_allocated | PGC_count_mask)) == (PGC_allocated | 1) &&
+           __atomic_compare_exchange_n(&pg->count_info, &x, x - (PGC_allocated | 1), false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
+unsigned free_unshared_pages(struct domain *d, struct page_list *list, unsigned max)
+{
+    struct page_info *first;
+    uint32_t stamp;
+    unsigned n = 0;
+    bool last;
+
+    spin_lock(&d->page_lock);
+    first = page_list_first(list);
+    while (n < max && list->count && page_list_first(list) == first + n && take_unshared(first + n))
+        detach_locked(d, first + n++);
+    last = n && !pages_owned(d);
+    spin_unlock(&d->page_lock);
+    if (!n)
+        return 0;
+
+    stamp = tlb_clock();
+    for (unsigned i = 0; i < n; i++) {
+        ASSERT(!(first[i].type_info & PGT_count_mask));
+        first[i].tlb_stamp = stamp;
+    }
+    heap_free_run(first, n);
+    if (last)
+        domain_put(d);
+    return n;
 }
 
 int steal_page(struct domain *d, struct page_info *pg)

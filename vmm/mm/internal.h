@@ -26,6 +26,7 @@ void pgtable_protect_image(void);
 struct page_info *heap_alloc(const struct domain *d, unsigned order, unsigned bits);
 /* Frames to the heap; what they hold is secret until scrubbed. */
 void heap_free(struct page_info *pg, unsigned order);
+void heap_free_run(struct page_info *pg, uint64_t n); /* n frames in a row, from any one on */
 void scrub_if_dirty(struct page_info *pg, unsigned order);
 
 /* -- domain_pages.c ------------------------------------------------------------------------------------------------ */

@@ -120,6 +120,18 @@ void heap_free(struct page_info *pg, unsigned order)
     spin_unlock_irqrestore(&heap_lock, flags);
 }
 
+void heap_free_run(struct page_info *pg, uint64_t n)
+{
+    uint64_t m = page_to_mfn(pg).v, end = m + n;
+
+    while (m < end) {
+        unsigned order = MIN(ffs64(m | BIT(MAX_ORDER)), fls64(end - m));
+
+        heap_free(mfn_to_page(MFN(m)), order);
+        m += 1UL << order;
+    }
+}
+
 /* A block of exactly 'order', split off a larger one if need be. */
 static struct page_info *take_block_locked(unsigned order, unsigned top_zone)
 {
@@ -293,14 +305,8 @@ void mm_release_range(paddr_t start, paddr_t end)
         init_lists();
         heap_ready = true;
     }
-    while (m < last) {
-        unsigned order = MIN((unsigned)MAX_ORDER, ffs64(m | BIT(MAX_ORDER)));
-
-        while (m + (1UL << order) > last)
-            order--;
-        heap_free(mfn_to_page(MFN(m)), order);
-        m += 1UL << order;
-    }
+    if (m < last)
+        heap_free_run(mfn_to_page(MFN(m)), last - m);
 }
 
 uint64_t avail_heap_pages(void) { return READ_ONCE(free_pages); }

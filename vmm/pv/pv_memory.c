@@ -221,23 +221,38 @@ static int relinquish_frame(struct page_info *pg)
     return rc ? rc : page_type_finish(pg, true);
 }
 
-/* The frame at the head of the list goes to its tail, with a reference for the caller; NULL: it was just leaving. */
-static struct page_info *next_frame(struct domain *d, bool *empty)
+#define RELINQUISH_BATCH 512U /* frames that are passed with the lock held */
+
+static bool has_something_to_undo(const struct page_info *pg)
 {
-    struct page_info *pg;
+    return READ_ONCE(pg->type_info) & (PGT_pinned | PGT_partial);
+}
+
+/*
+ * The frames at the head of the list go to its tail, until there is one with something to undo, which the caller gets with
+ * a reference.  NULL: none of as many as a batch has, or it was just leaving.
+ */
+static struct page_info *next_to_undo(struct domain *d)
+{
+    struct pv_domain *pd = d->pv;
+    struct page_info *found = NULL;
 
     spin_lock(&d->page_lock);
-    pg = page_list_first(&d->page_list);
-    *empty = !pg;
-    if (pg) {
+    for (unsigned n = 0; n < RELINQUISH_BATCH && !found && pd->relinquish_left > 1 && d->page_list.count; n++) {
+        struct page_info *pg = page_list_first(&d->page_list);
+
         page_list_del(&d->page_list, pg);
         page_list_add_tail(&d->page_list, pg);
-        if (!page_get(pg, d)) {
-            pg = NULL;
+        pd->relinquish_left--;
+        if (has_something_to_undo(pg) && page_get(pg, d)) {
+            found = pg;
         }
     }
+    if (!d->page_list.count) {
+        pd->relinquish_left = 1;
+    }
     spin_unlock(&d->page_lock);
-    return pg;
+    return found;
 }
 
 static int relinquish_tables(struct domain *d)
@@ -248,32 +263,20 @@ static int relinquish_tables(struct domain *d)
         pd->relinquish_left = d->page_list.count + 1;
     }
     while (pd->relinquish_left > 1) {
-        bool empty;
-        struct page_info *pg = next_frame(d, &empty);
+        struct page_info *pg = next_to_undo(d);
+        int rc = 0;
 
-        if (empty) {
-            break;
+        /* Preempted, it is looked at again: the list goes round once more. */
+        while (pg && (rc = relinquish_frame(pg)) == -ERESTART && !hypercall_preempt_check())
+            ;
+        if (rc) {
+            pd->relinquish_left = d->page_list.count + 1;
         }
         if (pg) {
-            int rc;
-
-            /* Preempted, it has come to the tail: it is looked at again, since the count stays. */
-            while ((rc = relinquish_frame(pg)) == -ERESTART && !hypercall_preempt_check())
-                ;
-            if (rc) {
-                spin_lock(&d->page_lock);
-                page_list_del(&d->page_list, pg);
-                page_list_add_tail(&d->page_list, pg);
-                spin_unlock(&d->page_lock);
-                pd->relinquish_left = d->page_list.count + 1;
-                page_put(pg);
-                return rc;
-            }
             page_put(pg);
         }
-        pd->relinquish_left--;
-        if (pd->relinquish_left % 64 == 0 && hypercall_preempt_check()) {
-            return -ERESTART;
+        if (rc || hypercall_preempt_check()) {
+            return rc ? rc : -ERESTART;
         }
     }
     return 0;
