@@ -11,12 +11,20 @@
 #define LARGE_ORDER 9
 #define SOME_MFN MFN(1UL << LARGE_ORDER)
 
-static unsigned flushes;
 static struct hvm_domain hvm;
 static struct domain *d, *tools;
 static uint8_t bits[DIV_ROUND_UP(FRAMES, 8)];
 
-static void flush(struct domain *of) { flushes++; }
+static unsigned paused;
+
+void domain_pause(struct domain *of) { paused++; }
+void domain_unpause(struct domain *of) { paused--; }
+
+/* Whenever rights are taken away, no vCPU is in the middle of a write that it has noted already. */
+static void flush(struct domain *of)
+{
+    assert_int_equal(paused, 1);
+}
 static const struct hvm_backend backend = {.npt_format = NPT_FORMAT_AMD64, .npt_2m = true, .flush_nested = flush};
 const struct hvm_backend *hvm_backend = &backend;
 
@@ -27,6 +35,7 @@ static long shadow_op(struct xen_domctl_shadow_op *op)
 
     assert_true(copyback);
     assert_int_equal(fake_locks_held, 0);
+    assert_int_equal(paused, 0);
     return rc;
 }
 

@@ -175,7 +175,7 @@ static struct page_info *next_allocated(struct domain *d, struct page_list *list
     return found;
 }
 
-#define RELINQUISH_BATCH 512U /* frames between two looks at what else waits */
+#define RELINQUISH_BATCH 256U /* frames between two looks at what else waits */
 
 int domain_relinquish_memory(struct domain *d, struct page_list *list)
 {

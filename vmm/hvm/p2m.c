@@ -170,9 +170,9 @@ int p2m_set(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned order, enum p2m_typ
 
     if (order > MAX_ORDER || !gfn_range_ok(gfn.v, n))
         return -EINVAL;
+    spin_lock(&p->lock);
     if (p->logdirty && t == P2M_ram_rw)
         t = P2M_ram_logdirty;
-    spin_lock(&p->lock);
     rc = p2m_set_locked(p, gfn.v, mfn.v, n, t);
     spin_unlock(&p->lock);
     if (t == P2M_ram_logdirty) /* new contents: the other side has not seen them */

@@ -37,9 +37,9 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
 bool p2m_handle_fault(struct vcpu *v, gpa_t gpa, bool write);
 uint64_t p2m_max_gfn(struct domain *d);
 /*
- * Log-dirty over all RAM (migration) and over a range (VRAM). Bitmaps have a bit for each gfn. The switches are
- * preemptible: -ERESTART, and the same call goes on. For read and clear, first is a multiple of P2M_DIRTY_CHUNK and n at most
- * that; clear gets the bits that read gave.
+ * Log-dirty over all RAM (migration) and over a range (VRAM). Bitmaps have a bit for each gfn. The switches, read and
+ * clear want the domain paused. The switches are preemptible: -ERESTART, and the same call goes on. For read and clear,
+ * first is a multiple of P2M_DIRTY_CHUNK and n at most that; clear gets the bits that read gave.
  */
 #define P2M_DIRTY_CHUNK (PAGE_SIZE * 8)
 int p2m_logdirty_enable(struct domain *d) __must_check;

@@ -29,8 +29,8 @@ static long scan_chunk(struct domain *d, struct logdirty_scan *s, const struct x
 }
 
 /*
- * d runs on meanwhile: what it writes to before its bit is cleared is older than what the caller then reads. A scan that
- * was preempted is its caller's; another one waits for its end, or ends it by switching log-dirty off.
+ * d is paused, since a write on a vCPU's behalf notes the frame first: its bit must not be cleared in between. It runs
+ * where this is preempted. Such a scan is its caller's; another one waits for its end, or ends it by switching log-dirty off.
  */
 static long scan(struct domain *d, struct xen_domctl_shadow_op *op, bool clear)
 {
@@ -46,11 +46,13 @@ static long scan(struct domain *d, struct xen_domctl_shadow_op *op, bool clear)
         return -ENOMEM;
     if (!s->next)
         *s = (struct logdirty_scan){.by = current->domain->id, .clear = clear};
+    domain_pause(d);
     while (s->next < n && !rc) {
         rc = scan_chunk(d, s, op, n, bits);
         if (!rc && s->next < n && hypercall_preempt_check())
             rc = -ERESTART;
     }
+    domain_unpause(d);
     free_xenheap_pages(bits, 0);
     op->stats.fault_count = (uint32_t)p2m_logdirty_faults(d);
     op->stats.dirty_count = s->dirty_count;
@@ -61,20 +63,26 @@ static long scan(struct domain *d, struct xen_domctl_shadow_op *op, bool clear)
     return rc;
 }
 
-static long logdirty_off(struct domain *d)
+static long logdirty_switch(struct domain *d, bool on)
 {
-    hvm_dom(d)->scan.next = 0;
-    return p2m_logdirty_disable(d);
+    long rc;
+
+    domain_pause(d);
+    if (!on)
+        hvm_dom(d)->scan.next = 0;
+    rc = on ? p2m_logdirty_enable(d) : p2m_logdirty_disable(d);
+    domain_unpause(d);
+    return rc;
 }
 
 long hvm_shadow_op(struct domain *d, struct xen_domctl_shadow_op *op, bool *copyback)
 {
     *copyback = true;
     switch (op->op) {
-    case XEN_DOMCTL_SHADOW_OP_OFF: return logdirty_off(d);
-    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY: return p2m_logdirty_enable(d);
+    case XEN_DOMCTL_SHADOW_OP_OFF: return logdirty_switch(d, false);
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY: return logdirty_switch(d, true);
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
-        return op->mode == XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY ? p2m_logdirty_enable(d) : -EINVAL;
+        return op->mode == XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY ? logdirty_switch(d, true) : -EINVAL;
     case XEN_DOMCTL_SHADOW_OP_CLEAN:
     case XEN_DOMCTL_SHADOW_OP_PEEK:
         if (op->mode & ~XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL)
