@@ -267,6 +267,19 @@ static void no_bits_beyond_what_was_asked_for(void **state)
     assert_int_equal(bits[2], 0xa5); /* not touched */
 }
 
+/* A device model makes a frame read-only, then writable again: what the guest writes there then counts. */
+static void frame_made_writable_is_watched(void **state)
+{
+    assert_int_equal(whole(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL), 0);
+    paused = 1;
+    assert_int_equal(p2m_change_type(d, GFN(FRAMES - 1), P2M_ram_logdirty, P2M_ram_ro), 0);
+    assert_int_equal(p2m_change_type(d, GFN(FRAMES - 1), P2M_ram_ro, P2M_ram_rw), 0);
+    paused = 0;
+    assert_true(write_faults(FRAMES - 1));
+    assert_int_equal(whole(XEN_DOMCTL_SHADOW_OP_PEEK, NULL), 0);
+    assert_true(bit(FRAMES - 1));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -278,6 +291,7 @@ int main(void)
         T(failed_scan_loses_no_write),
         T(scan_without_memory_for_tables_loses_no_write),
         T(no_bits_beyond_what_was_asked_for),
+        T(frame_made_writable_is_watched),
     };
 
     return cmocka_run_group_tests_name("log-dirty", tests, NULL, NULL);

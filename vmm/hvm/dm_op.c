@@ -115,16 +115,18 @@ static int set_one_mem_type(struct domain *d, gfn_t gfn, uint16_t mem_type)
         [HVMMEM_mmio_dm] = P2M_mmio_dm,
     };
     enum p2m_type now, to = types[mem_type];
+    int rc;
 
-    p2m_lookup(d, gfn, &now, NULL);
-    if (now == to || (now == P2M_ram_logdirty && to == P2M_ram_rw))
-        return 0;
-    if (now == P2M_ram_logdirty && to == P2M_ram_ro)
-        return p2m_change_type(d, gfn, now, to);
-    if ((now == P2M_ram_rw && to == P2M_ram_ro) || (now == P2M_ram_ro && to == P2M_ram_rw) ||
-        (now == P2M_invalid && to == P2M_mmio_dm))
-        return p2m_change_type(d, gfn, now, to);
-    return -EINVAL;
+    do { /* again where a write has just been noted */
+        p2m_lookup(d, gfn, &now, NULL);
+        if (now == to || (now == P2M_ram_logdirty && to == P2M_ram_rw))
+            return 0;
+        if (!((now == P2M_ram_rw || now == P2M_ram_logdirty) && to == P2M_ram_ro) &&
+            !(now == P2M_ram_ro && to == P2M_ram_rw) && !(now == P2M_invalid && to == P2M_mmio_dm))
+            return -EINVAL;
+        rc = p2m_change_type(d, gfn, now, to);
+    } while (rc == -EBUSY);
+    return rc;
 }
 
 static int set_mem_type(const struct dm_args *a, struct xen_dm_op_set_mem_type *op)

@@ -211,11 +211,12 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
     if (!gfn_range_ok(gfn.v, 1))
         return -EINVAL;
     spin_lock(&p->lock);
+    if (p->logdirty && to == P2M_ram_rw)
+        to = P2M_ram_logdirty;
     e = p2m_pt_lookup(p, gfn.v, &level);
     if (p2m_entry_type(e) == from)
         rc = p2m_pt_retype(p, gfn.v, to, &present);
-    /* Rights that only grow need no flush: the CPU walks again before it reports a fault. APM 2, 15.25.9 */
-    if (!rc && present && !(from == P2M_ram_logdirty && to == P2M_ram_rw))
+    if (!rc && present)
         hvm_backend->flush_nested(d);
     spin_unlock(&p->lock);
     return rc;
