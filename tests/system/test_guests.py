@@ -22,6 +22,27 @@ def test_guest_boots_to_its_shell_with_two_cpus(dom0, kind, request):
     assert kind not in dom0.names()
 
 
+def widest_vectors(dom0):
+    """In bits, by what the hypervisor found: XCR0's components, Intel SDM 1, 13.1."""
+    found = re.search(r"FPU: XSAVE, components (0x[0-9a-f]+)", dom0.shell("xl dmesg"))
+    mask = int(found.group(1), 16) if found else 0
+    return 512 if mask & 0xe0 else 256 if mask & 4 else 128
+
+
+def test_vector_registers_are_kept_while_others_run(dom0):
+    """Two programs in each guest and one in Dom0 fill the widest registers (tests/guests/vectors.c) at the same time."""
+    width = widest_vectors(dom0)
+    dom0.shell("cd /tests/tiny; (cat /data/guest.cpio; echo vectors | cpio -o -H newc) > /run/vectors.cpio; cd /")
+    for kind in KINDS:
+        dom0.start(kind + "-bare.cfg", "'ramdisk=\"/run/vectors.cpio\"'")
+    for kind in KINDS:
+        dom0.in_guest(kind, "for i in 1 2; do (/vectors 15 300000 > /tmp/v$i; echo > /tmp/done$i) & done")
+    said = dom0.shell("/tests/tiny/vectors 10 300000", 120)
+    for kind in KINDS:
+        said += dom0.in_guest(kind, "until [ -e /tmp/done1 ] && [ -e /tmp/done2 ]; do usleep 200000; done; cat /tmp/v?", 120)
+    assert re.findall(r"VECTORS width=(\d+) bad=(\d+)", said) == [(str(width), "0")] * 5
+
+
 # EBX, ECX and EDX of CPUID's leaf 0, in the order and the form that xl.cfg's cpuid= takes.
 VENDORS = {"amd": b"AuthcAMDenti", "intel": b"GenuntelineI"}
 

@@ -1,8 +1,8 @@
-# Tiny bare guests, for the tests of one behaviour each.
+# Tiny bare guests, for the tests of one behaviour each, and a program for Linux guests.
 GUEST_CFLAGS := -std=gnu11 -O2 -m64 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=small \
     -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra -Werror -Wa,--fatal-warnings
 
-TINY_GUESTS := $(addprefix $(BUILD)/guests/,pvh.elf hello.elf nonotes.elf)
+TINY_GUESTS := $(addprefix $(BUILD)/guests/,pvh.elf hello.elf nonotes.elf vectors)
 .PHONY: guests
 guests: $(TINY_GUESTS) ## build the test guests
 
@@ -18,3 +18,7 @@ $(BUILD)/guests/hello.elf: tests/guests/hello.S tests/guests/hello.lds
 	    -Wl,-T,tests/guests/hello.lds -o $@ tests/guests/hello.S
 $(BUILD)/guests/nonotes.elf: $(BUILD)/guests/hello.elf
 	$(OBJCOPY) --remove-section .note $< $@
+
+$(BUILD)/guests/vectors: tests/guests/vectors.c tests/guests/vectors.S
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wa,--fatal-warnings -static -o $@ $^

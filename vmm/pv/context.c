@@ -136,7 +136,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     pv->gs_base_user = c->gs_base_user;
     pv->ctrlreg[0] = c->ctrlreg[0] & CR0_TS;
     pv->ctrlreg[2] = c->ctrlreg[2];
-    pv->ctrlreg[4] = pv_guest_cr4(c->ctrlreg[4]);
+    pv->ctrlreg[4] = c->ctrlreg[4] ? pv_guest_cr4(c->ctrlreg[4]) : pv_initial_cr4();
 }
 
 int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)

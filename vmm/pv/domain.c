@@ -28,6 +28,9 @@ uint64_t pv_guest_cr4(uint64_t wanted)
     return (wanted & CR4_GUEST_OWNED & possible) | (mmu_cr4_features & CR4_GUEST_VISIBLE);
 }
 
+/* Kernels take XSAVE from us as they find it: with OSXSAVE off they do without. */
+uint64_t pv_initial_cr4(void) { return pv_guest_cr4(CR4_OSXSAVE); }
+
 void pv_load_cr4(const struct vcpu *v)
 {
     uint64_t own = CR4_TSD | CR4_DE | CR4_FSGSBASE, cr4 = mmu_cr4_features & ~own;
@@ -75,7 +78,7 @@ static int pv_vcpu_init(struct vcpu *v)
     if (rc) {
         return rc;
     }
-    v->pv->ctrlreg[4] = pv_guest_cr4(0);
+    v->pv->ctrlreg[4] = pv_initial_cr4();
     v->pv->kernel_mode = true;
     return 0;
 }

@@ -68,6 +68,7 @@ void pv_unload_debugregs(const struct vcpu *v);
 
 /* -- control registers: domain.c ----------------------------------------------------------------------------------- */
 uint64_t pv_guest_cr4(uint64_t wanted); /* what CR4 shows after a guest wrote 'wanted' */
+uint64_t pv_initial_cr4(void);
 void pv_load_cr4(const struct vcpu *v);
 void pv_set_ts(struct vcpu *v, bool ts); /* current's CR0.TS */
 
