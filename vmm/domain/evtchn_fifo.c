@@ -270,7 +270,7 @@ int evtchn_fifo_init_control(struct evtchn_init_control *op)
     }
     ret = fv && (fresh || d->evtchn.fifo) ? 0 : -ENOMEM;
 
-    flags = spin_lock_irqsave(&d->evtchn.lock);
+    flags = evtchn_lock(d);
     if (!ret && (d->dying || (d->evtchn.fifo && d->evtchn.fifo->vcpu[op->vcpu])))
         ret = -EINVAL;
     if (!ret && !d->evtchn.fifo) {
@@ -282,7 +282,7 @@ int evtchn_fifo_init_control(struct evtchn_init_control *op)
         d->evtchn.fifo->vcpu[op->vcpu] = fv;
         op->link_bits = EVTCHN_FIFO_LINK_BITS;
     }
-    spin_unlock_irqrestore(&d->evtchn.lock, flags);
+    evtchn_unlock(d, flags);
 
     xfree(fresh);
     if (ret) {
@@ -332,9 +332,9 @@ int evtchn_fifo_expand_array(const struct evtchn_expand_array *op)
     page = d->ops->get_page(d, GFN(op->array_gfn), true, &ret);
     if (!page)
         return ret;
-    flags = spin_lock_irqsave(&d->evtchn.lock);
+    flags = evtchn_lock(d);
     ret = fifo_add_page(d, page);
-    spin_unlock_irqrestore(&d->evtchn.lock, flags);
+    evtchn_unlock(d, flags);
     if (ret)
         page_put_and_type(page);
     return ret;
@@ -355,16 +355,16 @@ static bool fifo_idle(const struct domain *d)
 int evtchn_fifo_destroy(struct domain *d)
 {
     struct evtchn_fifo *f;
-    unsigned long flags = spin_lock_irqsave(&d->evtchn.lock);
+    unsigned long flags = evtchn_lock(d);
 
     f = d->evtchn.fifo;
     if (f && !fifo_idle(d)) {
-        spin_unlock_irqrestore(&d->evtchn.lock, flags);
+        evtchn_unlock(d, flags);
         return -ERESTART;
     }
     d->evtchn.fifo = NULL;
     d->evtchn.ops = &evtchn_2l_ops;
-    spin_unlock_irqrestore(&d->evtchn.lock, flags);
+    evtchn_unlock(d, flags);
     if (!f)
         return 0;
     for (unsigned i = 0; i < f->nr_vcpus; i++) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Event channel ports, between evtchn.c and the two ABIs for pending bits (evtchn_2l.c, evtchn_fifo.c). */
+/*
+ * Event channel ports, between evtchn.c, the hypercall (evtchn_op.c) and the two ABIs for pending bits (evtchn_2l.c,
+ * evtchn_fifo.c).
+ */
 #ifndef POLDER_DOMAIN_EVTCHN_PORT_H
 #define POLDER_DOMAIN_EVTCHN_PORT_H
 
@@ -47,9 +50,26 @@ extern const struct evtchn_port_ops evtchn_2l_ops, evtchn_fifo_ops;
 
 #define EVTCHNS_PER_BUCKET 64
 
+static inline unsigned long evtchn_lock(struct domain *d) { return spin_lock_irqsave(&d->evtchn.lock); }
+static inline void evtchn_unlock(struct domain *d, unsigned long flags)
+{
+    spin_unlock_irqrestore(&d->evtchn.lock, flags);
+}
+
 /* The port, allocated or not; NULL: beyond the last bucket. */
 struct evtchn *evtchn_from_port(const struct domain *d, uint32_t port);
+struct evtchn *evtchn_open_port(const struct domain *d, uint32_t port); /* as a guest names it; NULL: not open */
 unsigned evtchn_max_ports(const struct domain *d);
+void evtchn_reserve(struct domain *d); /* before the lock is taken to allocate a port */
+/* [e] A port for the caller, who sets its state. -ENOMEM, -ENOSPC, -EINVAL: the domain is dying. */
+int evtchn_alloc_port(struct domain *d, struct evtchn **out) __must_check;
+void evtchn_free_port(struct domain *d, struct evtchn *chn);   /* [e] */
+void evtchn_set_pending(struct domain *d, struct evtchn *chn); /* [e] */
+bool evtchn_virq_is_global(unsigned virq);
+
+/* evtchn_op.c. by_guest: a port that the hypervisor holds is not the guest's to close. */
+int evtchn_close(struct domain *d, uint32_t port, bool by_guest);
+int evtchn_close_all(struct domain *d, bool by_guest) __must_check; /* preemptible: -ERESTART */
 
 /* evtchn_fifo.c */
 int evtchn_fifo_init_control(struct evtchn_init_control *op) __must_check;
