@@ -26,6 +26,7 @@ extern void ring3_64(void), ring3_32(void);
 extern char sysenter_entry[];
 extern uint64_t pgd[512], sysenter_rsp, sysenter_rip;
 extern uint32_t sysenter_cs[2];
+extern uint32_t task_result; /* pvh_tasks.S */
 
 struct frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax, vector, error, rip, cs, rflags, rsp,
@@ -541,6 +542,7 @@ void main(void)
     set_idt();
     print("PVH test guest\n");
     check("start-info", si->magic == XEN_HVM_START_MAGIC_VALUE && si->version == 1, si->magic);
+    check("task-switches", task_result == 0xfff, task_result);
     check_cpuid();
     check_msr();
     check_faults();

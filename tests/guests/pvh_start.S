@@ -11,6 +11,7 @@
 pvh_entry:
     mov %ebx, start_info_addr
     mov $stack_top, %esp
+    call task_tests
     mov $pgd, %eax
     movl $pud + 7, (%eax)
     mov $pud, %eax

@@ -116,12 +116,13 @@ def test_guests_cross_from_svm_to_vtx_and_back(journey):
     host.poweroff()
 
 
-def test_guest_that_was_created_on_vtx_goes_on_on_svm(journey):
+@pytest.mark.parametrize("kind", ["pvh", "hvm"])
+def test_guest_that_was_created_on_vtx_goes_on_on_svm(journey, kind):
     host = journey("intel")
-    seen = start(host, "pvh", LEVELLED_INTEL)
-    save(host, "pvh")
+    seen = start(host, kind, LEVELLED_INTEL)
+    save(host, kind)
     leave(host)
 
     host = journey("amd")
-    goes_on(host, "pvh", seen)
+    goes_on(host, kind, seen)
     host.poweroff()

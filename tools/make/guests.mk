@@ -6,10 +6,10 @@ TINY_GUESTS := $(addprefix $(BUILD)/guests/,pvh.elf hello.elf nonotes.elf vector
 .PHONY: guests
 guests: $(TINY_GUESTS) ## build the test guests
 
-$(BUILD)/guests/pvh.elf: tests/guests/pvh_start.S tests/guests/pvh.c tests/guests/pvh.lds
+$(BUILD)/guests/pvh.elf: tests/guests/pvh_start.S tests/guests/pvh_tasks.S tests/guests/pvh.c tests/guests/pvh.lds
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
-	    -Wl,-T,tests/guests/pvh.lds -o $@ tests/guests/pvh_start.S tests/guests/pvh.c
+	    -Wl,-T,tests/guests/pvh.lds -o $@ $(filter-out %.lds,$^)
 
 # hello.elf in a host (Dom0 or not), and what a guest must not be.
 $(BUILD)/guests/hello.elf: tests/guests/hello.S tests/guests/hello.lds

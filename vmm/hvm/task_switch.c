@@ -30,6 +30,7 @@ _Static_assert(sizeof(struct tss32) == 104, "APM 2, 12.2.4");
 #define DESC_TYPE_TSS_AVAIL 0x9
 #define DESC_BUSY 0x2
 #define DESC_HIGH_P BIT(15)
+#define DR7_LOCAL 0x55UL /* breakpoints of the task alone */
 
 struct desc {
     uint32_t lo, hi;
@@ -259,6 +260,7 @@ static enum hvm_result enter_task(struct vcpu *v, uint16_t sel, struct desc d, c
     hvm_backend->set_segment(v, SEG_TR, &tr);
     v->hvm->cr[0] |= CR0_TS;
     hvm_backend->update_cr(v, 0);
+    hvm_backend->set_dr(v, 7, hvm_backend->get_dr(v, 7) & ~DR7_LOCAL);
     rc = load_ldt(v, t->ldt);
     return rc == HVM_OKAY ? load_segments(v, t) : rc;
 }
