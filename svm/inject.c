@@ -166,8 +166,8 @@ void svm_note_injection_done(struct vcpu *v)
 
 /*
  * An event whose delivery the exit interrupted, or came before.  Some emulators
- * report every such event as an exception; a vector tells what it can only
- * have been.
+ * report every such event as an exception, or INT n as interrupt 0; a vector
+ * tells what it can only have been.
  */
 void svm_decode_exitintinfo(struct svm_vcpu *s, struct hvm_event *e)
 {
@@ -191,6 +191,8 @@ void svm_decode_exitintinfo(struct svm_vcpu *s, struct hvm_event *e)
         e->type = EVENT_EXT_INTR;
     else if (e->type == EVENT_EXCEPTION && e->vector == X86_TRAP_NMI)
         e->type = EVENT_NMI;
+    else if (e->type == EVENT_EXT_INTR && e->vector == 0)
+        e->type = EVENT_SW_INTR;
     e->cr2 = s->vmcb->cr2;
 }
 

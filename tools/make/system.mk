@@ -34,7 +34,7 @@ test-svm: hypervisor test-images ## system tests on SVM (QEMU)
 
 test-svm-bochs: hypervisor images ## Dom0, PV and PVH guests on another emulator's SVM (Bochs)
 	$(PYTEST) $(addprefix tests/system/test_,tiny.py dom0.py guests.py) --cpu ryzen \
-	    -k "pvh and tiny or xl_info or shows_dom0 or xl_dmesg or reads_its or debug_keys or two_cpus or other_vendor or cannot_honour"
+	    -k "pvh and tiny or xl_info or shows_dom0 or xl_dmesg or reads_its or debug_keys or two_cpus or vector or other_vendor or cannot_honour"
 
 test-vmx: hypervisor images ## system tests on VT-x (Bochs), the short list
 	$(PYTEST) tests/system --vendor intel
