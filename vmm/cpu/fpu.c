@@ -101,25 +101,6 @@ static void reset_area(struct xsave_area *a, size_t size)
     a->xstate_bv = XCR0_X87 | XCR0_SSE;
 }
 
-void fpu_init_boot(void)
-{
-    uint32_t r[4];
-
-    reset_area((struct xsave_area *)initial_state.bytes, LEGACY_SIZE + HEADER_SIZE);
-    if (!cpu_features.xsave)
-        return;
-    cpuid_count(0xd, 0, r);
-    xfeature_mask = ((uint64_t)r[3] << 32 | r[0]) & XCR0_KNOWN;
-    if (!(xfeature_mask & XCR0_AVX))
-        xfeature_mask &= ~XCR0_AVX512;
-    if ((xfeature_mask & XCR0_AVX512) != XCR0_AVX512)
-        xfeature_mask &= ~XCR0_AVX512;
-    xsave_size = xstate_size_of(xfeature_mask);
-    use_xsaveopt = cpu_features.xsaveopt;
-    printk(LOG_INFO "FPU: XSAVE, components %#lx, %u bytes\n", xfeature_mask, xsave_size);
-    xcr0_write(xfeature_mask);
-}
-
 void fpu_init_cpu(void)
 {
     clts();
@@ -185,6 +166,53 @@ static int load_area(const struct xsave_area *a)
     else
         INSN("1:\tfxrstor64 %[a]\n" ON_FAULT_RC : [rc] "+r"(rc) : [a] "m"(*a), [efault] "i"(-EFAULT) : "memory");
     return rc;
+}
+
+/*
+ * Is the compacted area laid out as CPUID's leaf 0xd says?  Bochs 2.7's XSAVEC writes the first extended component over the
+ * header, on which XRSTOR faults.  AVX's is the first, at the same place in both formats: Intel SDM 1, 13.4.3.
+ */
+static bool xsavec_works(void)
+{
+    static struct {
+        struct xsave_area a;
+        uint8_t ymm_high[256];
+    } in __aligned(64), out __aligned(64);
+
+    if (!(xfeature_mask & XCR0_AVX))
+        return true;
+    reset_area(&in.a, sizeof(in));
+    in.a.xstate_bv |= XCR0_AVX;
+    memset(in.ymm_high, 0x5a, sizeof(in.ymm_high));
+    if (load_area(&in.a))
+        return false;
+    INSN("xsavec64 %0" : "+m"(out) : "a"((uint32_t)(XCR0_LEGACY | XCR0_AVX)), "d"(0) : "memory");
+    (void)load_area((const struct xsave_area *)initial_state.bytes);
+    return !memcmp(out.a.header_reserved, in.a.header_reserved, sizeof(in.a.header_reserved)) &&
+           !memcmp(out.ymm_high, in.ymm_high, sizeof(in.ymm_high));
+}
+
+void fpu_init_boot(void)
+{
+    uint32_t r[4];
+
+    reset_area((struct xsave_area *)initial_state.bytes, LEGACY_SIZE + HEADER_SIZE);
+    if (!cpu_features.xsave)
+        return;
+    cpuid_count(0xd, 0, r);
+    xfeature_mask = ((uint64_t)r[3] << 32 | r[0]) & XCR0_KNOWN;
+    if (!(xfeature_mask & XCR0_AVX))
+        xfeature_mask &= ~XCR0_AVX512;
+    if ((xfeature_mask & XCR0_AVX512) != XCR0_AVX512)
+        xfeature_mask &= ~XCR0_AVX512;
+    xsave_size = xstate_size_of(xfeature_mask);
+    use_xsaveopt = cpu_features.xsaveopt;
+    printk(LOG_INFO "FPU: XSAVE, components %#lx, %u bytes\n", xfeature_mask, xsave_size);
+    xcr0_write(xfeature_mask);
+    if (cpu_features.xsavec && !xsavec_works()) {
+        printk(LOG_WARN "FPU: XSAVEC's area is not what CPUID says: guests do without\n");
+        cpu_features.xsavec = false;
+    }
 }
 
 void fpu_restore(const struct xsave_area *a, uint64_t xcr0_accum)

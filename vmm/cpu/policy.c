@@ -51,20 +51,6 @@ static void policy_init_guest(unsigned index, bool hvm, bool by_default)
         cap_leaf_counts(p);
 }
 
-/*
- * Does the CPU lay out the compacted area as its components' sizes say?  Bochs 2.7 does not: its XSAVEC writes the second
- * component over the header, and XRSTOR faults on that.  It gives the wrong size too.  Intel SDM 1, 13.4.3
- */
-static bool compaction_consistent(const struct cpu_policy *host)
-{
-    uint32_t told = policy_reg(host, 0xd, 1, REG_B), sum = xstate_compact_size_of(xfeature_mask);
-
-    if (told == sum)
-        return true;
-    printk(LOG_WARN "CPUID: no XSAVEC for guests: its area has %u bytes, its components %u\n", told, sum);
-    return false;
-}
-
 /* Instructions whose registers we do not switch cannot be used: fpu.c says which state that is. */
 static void host_limit_xstate(struct cpu_policy *host)
 {
@@ -82,7 +68,7 @@ static void host_limit_xstate(struct cpu_policy *host)
     for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
         if ((xfeature_mask & needs[i].state) != needs[i].state)
             fs_clear(&fs, needs[i].feature);
-    if (fs_test(&fs, XEN_X86_FEATURE_XSAVEC) && !compaction_consistent(host)) {
+    if (!cpu_features.xsavec) { /* or what it has is of no use: fpu.c */
         fs_clear(&fs, XEN_X86_FEATURE_XSAVEC);
         fs_clear(&fs, XEN_X86_FEATURE_XSAVES);
     }
