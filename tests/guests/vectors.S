@@ -28,49 +28,33 @@
     .endr
 .endm
 
-.macro load_x n
-    movdqu xmm\n, [rdi + \n * 16]
+.macro load insn, reg, size, n
+    \insn \reg\n, [rdi + \n * \size]
 .endm
-.macro store_x n
-    movdqu [rsi + \n * 16], xmm\n
-.endm
-.macro load_y n
-    vmovdqu ymm\n, [rdi + \n * 32]
-.endm
-.macro store_y n
-    vmovdqu [rsi + \n * 32], ymm\n
-.endm
-.macro load_z n
-    vmovdqu64 zmm\n, [rdi + \n * 64]
-.endm
-.macro store_z n
-    vmovdqu64 [rsi + \n * 64], zmm\n
-.endm
-.macro load_k n
-    kmovw k\n, [rdi + 2048 + \n * 2]
-.endm
-.macro store_k n
-    kmovw [rsi + 2048 + \n * 2], k\n
+.macro store insn, reg, size, n
+    \insn [rsi + \n * \size], \reg\n
 .endm
 
     .globl round_128, round_256, round_512
 round_128:
-    each_of_16 load_x
+    each_of_16 load movdqu, xmm, 16,
     spin
-    each_of_16 store_x
+    each_of_16 store movdqu, xmm, 16,
     ret
 round_256:
-    each_of_16 load_y
+    each_of_16 load vmovdqu, ymm, 32,
     spin
-    each_of_16 store_y
+    each_of_16 store vmovdqu, ymm, 32,
     vzeroupper
     ret
 round_512:
-    each_of_32 load_z
-    each_of_8 load_k
+    each_of_32 load vmovdqu64, zmm, 64,
+    add rdi, 32 * 64
+    each_of_8 load kmovw, k, 2,
     spin
-    each_of_32 store_z
-    each_of_8 store_k
+    each_of_32 store vmovdqu64, zmm, 64,
+    add rsi, 32 * 64
+    each_of_8 store kmovw, k, 2,
     vzeroupper
     ret
 

@@ -325,6 +325,19 @@ void domain_info_get(struct domain *d, struct xen_domctl_getdomaininfo *info);
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, unsigned offset) __must_check;
 /* Privilege: may current's domain do a control operation on d? 0 or -EPERM. */
 int control_allowed(const struct domain *d) __must_check;
+/* A domain that such an operation names, with a reference: current's own, its ward's, or any. -ESRCH, -EPERM: none. */
+static inline __must_check int domain_get_controlled(domid_t id, struct domain **d)
+{
+    int rc;
+
+    *d = domain_get_by_id(id);
+    if (!*d)
+        return -ESRCH;
+    rc = control_allowed(*d);
+    if (rc)
+        domain_put(*d);
+    return rc;
+}
 
 /* -- time.c: the time that guests see ---------------------------------------------------------------------------- */
 extern uint32_t guest_time_epoch;

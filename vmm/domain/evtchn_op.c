@@ -32,16 +32,13 @@ static void evtchn_unlock_two(struct domain *a, struct domain *b, unsigned long 
 
 static int alloc_unbound(struct evtchn_alloc_unbound *op)
 {
-    struct domain *d = domain_get_by_id(op->dom);
     unsigned long flags;
     struct evtchn *chn;
-    int ret;
+    struct domain *d;
+    int ret = domain_get_controlled(op->dom, &d);
 
-    if (!d)
-        return -ESRCH;
-    ret = control_allowed(d);
     if (ret)
-        goto out;
+        return ret;
     evtchn_reserve(d);
     flags = evtchn_lock(d);
     ret = evtchn_alloc_port(d, &chn);
@@ -51,7 +48,6 @@ static int alloc_unbound(struct evtchn_alloc_unbound *op)
         op->port = chn->port;
     }
     evtchn_unlock(d, flags);
-out:
     domain_put(d);
     return ret;
 }
@@ -287,18 +283,13 @@ int evtchn_close_all(struct domain *d, bool by_guest)
 
 static int status(struct evtchn_status *op)
 {
-    struct domain *d = domain_get_by_id(op->dom);
     unsigned long flags;
     struct evtchn *chn;
-    int ret;
+    struct domain *d;
+    int ret = domain_get_controlled(op->dom, &d);
 
-    if (!d)
-        return -ESRCH;
-    ret = control_allowed(d);
-    if (ret) {
-        domain_put(d);
+    if (ret)
         return ret;
-    }
     flags = evtchn_lock(d);
     chn = evtchn_from_port(d, op->port);
     memset(&op->u, 0, sizeof(op->u));
@@ -411,17 +402,16 @@ int evtchn_reset(struct domain *d, bool resuming)
 
 static int reset(const struct evtchn_reset *op)
 {
-    struct domain *d = domain_get_by_id(op->dom);
-    int ret;
+    struct domain *d;
+    int ret = domain_get_controlled(op->dom, &d);
 
-    if (!d)
-        return -ESRCH;
-    ret = control_allowed(d);
-    if (!ret)
-        ret = evtchn_reset(d, false);
+    if (ret)
+        return ret;
+    ret = evtchn_reset(d, false);
     domain_put(d);
     return ret;
 }
+
 /* -- the hypercall ------------------------------------------------------------------------------------------------ */
 
 /* Copies the argument in, calls fn, copies it back where it holds results. */

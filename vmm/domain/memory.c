@@ -6,19 +6,6 @@
 #include "memory_priv.h"
 #include "../lib/string.h"
 
-int memory_target(domid_t id, struct domain **d)
-{
-    int rc;
-
-    *d = domain_get_by_id(id);
-    if (!*d)
-        return -ESRCH;
-    rc = control_allowed(*d);
-    if (rc)
-        domain_put(*d);
-    return rc;
-}
-
 static long domain_info(unsigned op, uint64_t arg)
 {
     struct xen_memory_domain md;
@@ -27,7 +14,7 @@ static long domain_info(unsigned op, uint64_t arg)
 
     if (copy_from_guest(&md, arg))
         return -EFAULT;
-    rc = memory_target(md.domid, &d);
+    rc = domain_get_controlled(md.domid, &d);
     if (rc)
         return rc;
     switch (op) {

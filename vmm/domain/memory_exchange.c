@@ -137,7 +137,7 @@ long memory_exchange(uint64_t arg)
     rc = exchange_check(&x);
     if (rc)
         return rc;
-    rc = memory_target(x.in.domid, &d);
+    rc = domain_get_controlled(x.in.domid, &d);
     if (rc)
         return rc;
     rc = -EOPNOTSUPP;

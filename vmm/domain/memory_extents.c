@@ -102,7 +102,7 @@ static int reservation_decode(unsigned op, uint64_t start, uint64_t arg, struct 
     res->bits = XENMEMF_get_address_bits(res->r.mem_flags);
     if (res->bits && res->bits <= PAGE_SHIFT)
         return -EINVAL;
-    return memory_target(res->r.domid, &res->d);
+    return domain_get_controlled(res->r.domid, &res->d);
 }
 
 long memory_reservation(unsigned op, uint64_t start, uint64_t arg)

@@ -61,7 +61,7 @@ long memory_map_set(uint64_t arg)
         return -EFAULT;
     if (m.map.nr_entries > GUEST_E820_MAX)
         return -EINVAL;
-    rc = memory_target(m.domid, &d);
+    rc = domain_get_controlled(m.domid, &d);
     if (rc)
         return rc;
     rc = -ENOMEM;

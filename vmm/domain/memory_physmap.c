@@ -73,7 +73,7 @@ static int add_foreign(struct domain *d, domid_t foreign, uint64_t idx, gfn_t gf
 
     if (!d->ops->physmap_add_foreign)
         return -EOPNOTSUPP;
-    rc = memory_target(foreign, &fd);
+    rc = domain_get_controlled(foreign, &fd);
     if (rc)
         return rc;
     rc = -EINVAL;
@@ -163,7 +163,7 @@ long memory_add_to_physmap(uint64_t start, uint64_t arg)
     n = x.space == XENMAPSPACE_gmfn_range ? x.size : 1;
     if (start > n || (start && x.space != XENMAPSPACE_gmfn_range))
         return -EINVAL;
-    rc = memory_target(x.domid, &d);
+    rc = domain_get_controlled(x.domid, &d);
     if (rc)
         return rc;
     for (i = start; !rc && i < n; i++) {
@@ -189,7 +189,7 @@ long memory_add_to_physmap_batch(uint64_t start, uint64_t arg)
         return -EINVAL;
     if (x.space != XENMAPSPACE_gmfn_foreign && x.u.res0)
         return -EOPNOTSUPP;
-    rc = memory_target(x.domid, &d);
+    rc = domain_get_controlled(x.domid, &d);
     if (rc)
         return rc;
     for (uint64_t i = start; i < x.size; i++) {
@@ -242,7 +242,7 @@ long memory_remove_from_physmap(uint64_t arg)
         return -EFAULT;
     if (x.gpfn >= GFN_MAX)
         return -EINVAL;
-    rc = memory_target(x.domid, &d);
+    rc = domain_get_controlled(x.domid, &d);
     if (rc)
         return rc;
     spin_lock(&d->lock);

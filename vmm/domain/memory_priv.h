@@ -15,8 +15,6 @@
 #define MEMORY_MAX_ORDER 9
 #define GFN_MAX (1UL << 40) /* of any guest: 52-bit addresses */
 
-/* The domain that an operation names: current's own, its ward's, or one that it controls. -ESRCH, -EPERM. */
-int memory_target(domid_t id, struct domain **d) __must_check;
 static inline long memory_continue(unsigned op, uint64_t start, uint64_t arg)
 {
     return hypercall_continue(__HYPERVISOR_memory_op, 2, (uint64_t)(op | start << MEMOP_START_SHIFT), arg);

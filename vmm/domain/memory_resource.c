@@ -92,7 +92,7 @@ long memory_acquire_resource(uint64_t start, uint64_t arg)
         return -EINVAL;
     if (start && start >= x.nr_frames)
         return -EINVAL;
-    rc = memory_target(x.domid, &d);
+    rc = domain_get_controlled(x.domid, &d);
     if (rc)
         return rc;
     rc = -EPERM; /* one's own is reached by other means */

@@ -100,14 +100,12 @@ static long remote_shutdown(uint64_t arg)
 
     if (copy_from_guest(&op, arg))
         return -EFAULT;
-    d = domain_get_by_id(op.domain_id);
-    if (!d)
-        return -ESRCH;
-    ret = control_allowed(d);
-    if (!ret)
-        domain_shutdown(d, op.reason & 0xff);
+    ret = domain_get_controlled(op.domain_id, &d);
+    if (ret)
+        return ret;
+    domain_shutdown(d, op.reason & 0xff);
     domain_put(d);
-    return ret;
+    return 0;
 }
 
 /* id 0: a free one, whose number is returned; timeout 0: off. */

@@ -117,16 +117,14 @@ static int set_one_mem_type(struct domain *d, gfn_t gfn, uint16_t mem_type)
     enum p2m_type now, to = types[mem_type];
     int rc;
 
-    do { /* again where a write has just been noted */
-        p2m_lookup(d, gfn, &now, NULL);
-        if (now == to || (now == P2M_ram_logdirty && to == P2M_ram_rw))
-            return 0;
-        if (!((now == P2M_ram_rw || now == P2M_ram_logdirty) && to == P2M_ram_ro) &&
-            !(now == P2M_ram_ro && to == P2M_ram_rw) && !(now == P2M_invalid && to == P2M_mmio_dm))
-            return -EINVAL;
-        rc = p2m_change_type(d, gfn, now, to);
-    } while (rc == -EBUSY);
-    return rc;
+    p2m_lookup(d, gfn, &now, NULL);
+    if (now == to || (now == P2M_ram_logdirty && to == P2M_ram_rw))
+        return 0;
+    if (!((now == P2M_ram_rw || now == P2M_ram_logdirty) && to == P2M_ram_ro) &&
+        !(now == P2M_ram_ro && to == P2M_ram_rw) && !(now == P2M_invalid && to == P2M_mmio_dm))
+        return -EINVAL;
+    rc = p2m_change_type(d, gfn, now, to);
+    return rc == -EBUSY ? -ERESTART : rc; /* a write has just been noted */
 }
 
 static int set_mem_type(const struct dm_args *a, struct xen_dm_op_set_mem_type *op)
