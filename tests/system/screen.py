@@ -8,6 +8,7 @@ import vnc
 FONT_FILE = "/usr/share/seabios/vgabios-stdvga.bin"
 FONT_A = bytes.fromhex("000010386cc6c6fec6c6c6c600000000")    # 'A' in the font of 8x16 dots, code page 437
 CELL_HEIGHT = 16
+CURSOR = b"\xff\xff"                                   # the last two lines of its cell, while it blinks
 CTRL, ENTER, DOWN = 0xffe3, 0xff0d, 0xff54
 
 
@@ -23,6 +24,8 @@ def _glyphs():
         glyphs.setdefault(dots, chr(code) if code < 0x7f else "?")
         glyphs.setdefault(bytes(b ^ 0xff for b in dots), chr(code) if code < 0x7f else "?")
     glyphs[bytes(16)] = glyphs[b"\xff" * 16] = " "
+    for dots, character in list(glyphs.items()):
+        glyphs.setdefault(dots[:-len(CURSOR)] + CURSOR, character)
     return glyphs
 
 
@@ -98,5 +101,5 @@ def enter(port, words, limit=60):
     """Types words and Enter; every few keys it waits until they stand on the screen, as a person would."""
     for n in range(4, len(words) + 4, 4):
         press(port, *words[n - 4:n])
-        wait_for(port, r"(?m)%s_?$" % re.escape(words[:n].rstrip()), limit)
+        wait_for(port, r"(?m)%s$" % re.escape(words[:n].rstrip()), limit)
     press(port, ENTER)

@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 
+import screen
 import vnc
 
 
@@ -35,3 +36,15 @@ def test_picture_of_a_screen_that_changes_its_size():
         picture = vnc.picture(listener.getsockname()[1], limit=5)
     assert (picture.width, picture.height) == (720, 400)
     assert picture.colours() == {b"\1\2\3": 720 * 400}
+
+
+def test_screen_reads_the_same_whether_its_cursor_is_to_be_seen():
+    """A picture that is taken at every second blink always shows the cursor: 'dhcp' never ended its line then."""
+    glyphs = {character: dots for dots, character in reversed(screen._glyphs().items())}
+    for cursor_at in None, 1, 2:                       # nowhere, on a letter, behind the last one
+        cells = [bytearray(glyphs[c]) for c in "hp "]
+        if cursor_at is not None:
+            cells[cursor_at][-2:] = screen.CURSOR
+        rgb = b"".join(bytes([255 * (cell[y] >> 7 - x & 1)] * 3)
+                       for y in range(screen.CELL_HEIGHT) for cell in cells for x in range(8))
+        assert screen.text(vnc.Screen(8 * len(cells), screen.CELL_HEIGHT, rgb)) == "hp"
