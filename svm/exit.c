@@ -116,7 +116,7 @@ void svm_decode_exit(struct vcpu *v, struct vm_exit *exit)
     const struct vmcb *vmcb = s->vmcb;
 
     *exit = (struct vm_exit){.insn_len = svm_insn_len(vmcb)};
-    svm_decode_exitintinfo(s, &exit->idt);
+    svm_decode_exitintinfo(v, &exit->idt);
     switch (vmcb->exitcode) {
     case SVM_EXIT_INTR:
     case SVM_EXIT_NMI:

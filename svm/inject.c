@@ -102,6 +102,8 @@ static void svm_inject_interrupt(struct vcpu *v, uint8_t vector)
     svm_interrupt_window(v, false);
     if (!svm_in_tcg) {
         s->vmcb->eventinj = EVENTINJ_V | (uint64_t)EVENT_EXT_INTR << EVENTINJ_TYPE_SHIFT | vector;
+        s->injected = (struct hvm_event){.valid = true, .type = EVENT_EXT_INTR, .vector = vector};
+        s->injected_rip = v->regs.rip;
         return;
     }
     s->irq_offered = false;
@@ -121,14 +123,8 @@ void svm_inject_event(struct vcpu *v, const struct hvm_event *e)
         svm_set_nmi_blocked(v, true);
         inj |= (uint64_t)EVENT_NMI << EVENTINJ_TYPE_SHIFT;
         break;
-    case EVENT_SW_INTR:
-        inj |= (uint64_t)EVENT_SW_INTR << EVENTINJ_TYPE_SHIFT;
-        v->regs.rip += e->insn_len; /* without NRIP save the return address is RIP as it stands */
-        break;
-    default:
-        /* Breakpoints and overflows are exceptions here, with RIP moved on: APM 2, 15.20. */
-        if (e->type == EVENT_SW_EXC || e->type == EVENT_PRIV_SW_EXC)
-            v->regs.rip += e->insn_len;
+    case EVENT_SW_INTR: inj |= (uint64_t)EVENT_SW_INTR << EVENTINJ_TYPE_SHIFT; break;
+    default: /* breakpoints and overflows are exceptions here: APM 2, 15.20 */
         inj |= (uint64_t)EVENT_EXCEPTION << EVENTINJ_TYPE_SHIFT;
         if (e->has_error)
             inj |= EVENTINJ_EV | (uint64_t)e->error_code << 32;
@@ -138,7 +134,11 @@ void svm_inject_event(struct vcpu *v, const struct hvm_event *e)
         }
         break;
     }
+    if (hvm_event_is_software(e)) /* without NRIP save the return address is RIP as it stands */
+        v->regs.rip += e->insn_len;
     s->vmcb->eventinj = inj;
+    s->injected = *e;
+    s->injected_rip = v->regs.rip;
 }
 
 bool svm_event_pending(struct vcpu *v)
@@ -164,36 +164,59 @@ void svm_note_injection_done(struct vcpu *v)
     }
 }
 
-/*
- * An event whose delivery the exit interrupted, or came before.  Some emulators
- * report every such event as an exception, or INT n as interrupt 0; a vector
- * tells what it can only have been.
- */
-void svm_decode_exitintinfo(struct svm_vcpu *s, struct hvm_event *e)
+/* RIP is still where it was injected. */
+static bool svm_was_injected(const struct svm_vcpu *s, uint64_t rip, const struct hvm_event *e)
 {
+    return s->injected.valid && rip == s->injected_rip && e->vector == s->injected.vector;
+}
+
+/*
+ * What e, as the CPU tells it, was.  It calls INT3 and INTO exceptions, with RIP
+ * at themselves (APM 2, 15.20): without a length, they are executed again.  Some
+ * emulators report an interrupt as an exception: the vector tells.  Others do not
+ * report INT n: what stands there is the event before it, or 0 if none was yet.
+ */
+static enum event_type svm_event_type(const struct hvm_event *e)
+{
+    if (e->type == EVENT_EXT_INTR)
+        return e->vector == 0 ? EVENT_SW_INTR : EVENT_EXT_INTR;
+    if (e->type != EVENT_EXCEPTION)
+        return e->type;
+    switch (e->vector) {
+    case X86_TRAP_NMI: return EVENT_NMI;
+    case X86_TRAP_BP:
+    case X86_TRAP_OF: return EVENT_SW_EXC;
+    default: return e->vector >= 32 ? EVENT_EXT_INTR : EVENT_EXCEPTION;
+    }
+}
+
+/* An event whose delivery the exit interrupted, or came before. */
+void svm_decode_exitintinfo(struct vcpu *v, struct hvm_event *e)
+{
+    struct svm_vcpu *s = svm_of(v);
     uint64_t info = s->vmcb->exitintinfo;
 
     *e = (struct hvm_event){0};
-    if (!(info & EVENTINJ_V)) {
-        if (s->reinjecting) { /* a host interrupt came first: it is the core's again, which may save it */
-            *e = (struct hvm_event){.valid = true, .type = EVENT_EXT_INTR, .vector = s->offered_vector};
-            s->reinjecting = false;
-            svm_set_virq(s, 0);
+    if (info & EVENTINJ_V) {
+        e->valid = true;
+        e->vector = info & 0xff;
+        e->type = (info >> EVENTINJ_TYPE_SHIFT) & 7;
+        e->has_error = info & EVENTINJ_EV;
+        e->error_code = e->has_error ? info >> 32 : 0;
+        e->cr2 = s->vmcb->cr2;
+        if (svm_was_injected(s, v->regs.rip, e)) {
+            *e = s->injected;
+            if (hvm_event_is_software(e))
+                v->regs.rip -= e->insn_len; /* svm_inject_event moves it on again */
+        } else {
+            e->type = svm_event_type(e);
         }
-        return;
+    } else if (s->reinjecting) { /* a host interrupt came first: it is the core's again, which may save it */
+        *e = (struct hvm_event){.valid = true, .type = EVENT_EXT_INTR, .vector = s->offered_vector};
+        s->reinjecting = false;
+        svm_set_virq(s, 0);
     }
-    e->valid = true;
-    e->vector = info & 0xff;
-    e->type = (info >> EVENTINJ_TYPE_SHIFT) & 7;
-    e->has_error = info & EVENTINJ_EV;
-    e->error_code = e->has_error ? info >> 32 : 0;
-    if (e->type == EVENT_EXCEPTION && e->vector >= 32)
-        e->type = EVENT_EXT_INTR;
-    else if (e->type == EVENT_EXCEPTION && e->vector == X86_TRAP_NMI)
-        e->type = EVENT_NMI;
-    else if (e->type == EVENT_EXT_INTR && e->vector == 0)
-        e->type = EVENT_SW_INTR;
-    e->cr2 = s->vmcb->cr2;
+    s->injected.valid = false;
 }
 
 unsigned svm_interrupt_shadow(struct vcpu *v) { return svm_of(v)->vmcb->shadow & 1 ? HVM_SHADOW_STI : 0; }

@@ -27,6 +27,8 @@ struct svm_vcpu {
     bool nmi_window_wanted;
     bool iret_seen; /* the IRET at iret_rip is about to run */
     uint64_t iret_rip;
+    struct hvm_event injected; /* by EVENTINJ at this entry, with RIP at injected_rip */
+    uint64_t injected_rip;
     uint64_t sysenter_esp, sysenter_eip; /* all 64 bits, where the guest's accesses to the MSRs exit */
     uint64_t tsc_aux;                    /* in the CPU while the vCPU is loaded, where the CPU has RDTSCP */
 };
@@ -81,7 +83,7 @@ void svm_withdraw_interrupt(struct vcpu *v);
 bool svm_interrupt_taken(struct vcpu *v, uint8_t *vector);
 void svm_update_tpr_shadow(struct vcpu *v, uint8_t tpr, uint8_t threshold);
 uint8_t svm_tpr_shadow(struct vcpu *v);
-void svm_decode_exitintinfo(struct svm_vcpu *s, struct hvm_event *e);
+void svm_decode_exitintinfo(struct vcpu *v, struct hvm_event *e);
 void svm_iret_intercepted(struct vcpu *v);
 void svm_note_injection_done(struct vcpu *v);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Task switches by hardware, in 32-bit protected mode without paging: task A (that of pvh_entry) and task B switch to each
- * other by JMP, CALL, INT and two faults through task gates, and IRET.  What was as it should is a bit of task_result.
+ * other by JMP, CALL, INT, INT3 and two faults through task gates, and IRET.  What was as it should is a bit of task_result.
+ * They are left out where the command line begins with no-tasks.
  */
+    .set CMDLINE, 24 /* in the start info, at EBX */
     .set CODE, 8
     .set DATA, 16
     .set TSS_A, 24
@@ -30,7 +32,13 @@
     .code32
     .globl task_tests
 task_tests:
-    set_base tss_a, gdt_a
+    mov CMDLINE(%ebx), %eax
+    test %eax, %eax
+    jz 1f
+    cmpl $0x742d6f6e, (%eax) /* "no-t" */
+    jne 1f
+    ret
+1:  set_base tss_a, gdt_a
     set_base tss_b, gdt_b
     lgdt gdtr
     lidt idtr
@@ -72,15 +80,19 @@ task_tests:
     cmpl $3, b_ran
     jne 1f
     passed 2
-1:  ud2
+1:  int3
     cmpl $4, b_ran
+    jne 1f
+    passed 12
+1:  ud2
+    cmpl $5, b_ran
     jne 1f
     passed 3
 1:  mov $0xfff8, %eax
     mov %eax, %fs
     mov $DATA, %eax
     mov %eax, %fs
-    cmpl $5, b_ran
+    cmpl $6, b_ran
     jne 1f
     passed 4
 1:  ret
@@ -117,6 +129,8 @@ task_b:
     iret
     nested 7 /* INT */
     iret
+    nested 13 /* INT3 */
+    iret
     nested 8 /* UD2, which A is to go on behind */
     addl $2, tss_a + EIP
     iret
@@ -136,10 +150,10 @@ gdt_b: .quad 0x0000890000000000 + TSS_SIZE - 1
 gdtr:
     .word . - gdt - 1
     .long gdt
-idt: /* task gates to B for #UD, #GP and vector 0x40 */
+idt: /* task gates to B for #BP, #UD, #GP and vector 0x40 */
     .set i, 0
     .rept 0x41
-    .if i == 6 || i == 13 || i == 0x40
+    .if i == 3 || i == 6 || i == 13 || i == 0x40
     .quad 0x0000850000000000 + (TSS_B << 16)
     .else
     .quad 0

@@ -44,12 +44,14 @@ def test_vector_registers_are_kept_while_others_run(dom0):
 VENDORS = {"amd": b"AuthcAMDenti", "intel": b"GenuntelineI"}
 
 
-def test_guest_may_take_its_cpu_for_the_other_vendors(dom0, vendor):
+def test_guest_may_take_its_cpu_for_the_other_vendors(dom0, vendor, cpu):
     """tests/guests/pvh.c makes hypercalls, and system calls, as that vendor's CPUs do."""
     other = "intel" if vendor == "amd" else "amd"
     regs = [format(n, "032b") for n in struct.unpack("<3I", VENDORS[other])]
     policy = "0:ebx=%s,ecx=%s,edx=%s" % tuple(regs)
     lines = ['name="foreign"', 'type="pvh"', 'kernel="/tests/tiny/pvh.elf"', "memory=128", 'cpuid=["%s"]' % policy]
+    if cpu == "ryzen":                                 # its EXITINTINFO has no INT n (docs/testing.md)
+        lines.append('extra="no-tasks"')
     dom0.shell("for line in %s; do echo $line; done > /run/foreign.cfg" % " ".join("'%s'" % line for line in lines))
     dom0.shell("xl dmesg -c > /dev/null; xl create /run/foreign.cfg")
     dom0.wait_gone("foreign")

@@ -53,6 +53,9 @@ struct hvm_event {
     uint64_t cr2;     /* #PF: loaded into the guest's CR2 */
 };
 
+/* By an instruction, at RIP, whose length is added to the return address. */
+static inline bool hvm_event_is_software(const struct hvm_event *e) { return e->type >= EVENT_SW_INTR; }
+
 enum vm_exit_reason {
     VMEXIT_NONE, /* nothing to do (a host interrupt or NMI that was handled) */
     VMEXIT_CPUID,

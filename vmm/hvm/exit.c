@@ -275,11 +275,6 @@ void hvm_exit_hypercall(struct vcpu *v, const struct vm_exit *exit)
     }
 }
 
-static bool by_instruction(const struct hvm_event *e)
-{
-    return e->type == EVENT_SW_INTR || e->type == EVENT_SW_EXC || e->type == EVENT_PRIV_SW_EXC;
-}
-
 static void exit_task_switch(struct vcpu *v, const struct vm_exit *exit)
 {
     const struct hvm_event *idt = &exit->idt;
@@ -289,7 +284,7 @@ static void exit_task_switch(struct vcpu *v, const struct vm_exit *exit)
 
     if (source != TASK_GATE)
         len = exit_insn_len(v, exit);
-    else if (idt->valid && by_instruction(idt))
+    else if (idt->valid && hvm_event_is_software(idt))
         len = idt->insn_len ? idt->insn_len : exit_insn_len(v, exit);
     if (!len && source != TASK_GATE)
         return;
@@ -359,7 +354,7 @@ void hvm_handle_exit(struct vcpu *v, struct vm_exit *exit)
 {
     v->hvm->exits[exit->reason]++;
     /* RIP is at the INT itself: where its length is not told (SVM), it is executed again. */
-    if (exit->idt.valid && !(by_instruction(&exit->idt) && !exit->idt.insn_len))
+    if (exit->idt.valid && !(hvm_event_is_software(&exit->idt) && !exit->idt.insn_len))
         v->hvm->pending = exit->idt;
     switch (exit->reason) {
     case VMEXIT_NONE:

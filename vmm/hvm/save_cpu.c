@@ -69,12 +69,16 @@ static void load_segments(struct vcpu *v, const struct hvm_hw_cpu *c)
     hvm_backend->set_segment(v, SEG_IDTR, &s);
 }
 
-/* An event that was on its way in is delivered after the restore. */
+/*
+ * An event that was on its way in is delivered after the restore.  A record has
+ * no room for an instruction's length: software events, whose RIP is at their
+ * instruction, are left out, and it is executed again.
+ */
 static void save_event(struct vcpu *v, struct hvm_hw_cpu *c)
 {
     const struct hvm_event *e = &v->hvm->pending;
 
-    if (!e->valid)
+    if (!e->valid || hvm_event_is_software(e))
         return;
     c->pending_valid = 1;
     c->pending_type = e->type;
@@ -198,6 +202,7 @@ static int cpu_load(struct domain *d, unsigned instance, const void *body, uint3
     if (c.tsc)
         hvm_set_guest_tsc_at(v, c.tsc, hvm_dom(d)->sync_tsc);
     v->hvm->pending = event_of(&c);
+    v->hvm->pending.valid &= !hvm_event_is_software(&v->hvm->pending);
     v->is_initialised = true;
     clear_bit(VPF_down, &v->pause_flags);
     vcpu_wake(v);
