@@ -24,6 +24,54 @@ def free_port():
         return s.getsockname()[1]
 
 
+class Mender:
+    """What a serial line brings, with each line whole: one that the hypervisor's own breaks into comes once more behind that."""
+
+    HYPERVISOR = "(polder) "
+
+    def __init__(self):
+        self.line, self.held = "", ""                   # as far as it has come; what is not given out yet
+
+    def _broken_into(self, text):
+        """A line of the hypervisor's begins in text, which goes on in self.line. Returns what to give out, and the rest."""
+        before, mark, after = text.partition(self.HYPERVISOR)
+        message, newline, rest = after.partition("\n")
+        self.line += before
+        if not newline:
+            self.held = mark + after
+            return before, ""
+        again = "" if "# " in self.line else self.line  # a prompt would be answered twice
+        return before + "\n" + mark + message + newline + again, rest
+
+    def __call__(self, text):
+        text, self.held, out = self.held + text, "", ""
+        while text:
+            line, newline, rest = text.partition("\n")
+            mark = line.find(self.HYPERVISOR)
+            if mark >= 0 and (self.line + line[:mark]).strip():
+                given, text = self._broken_into(text)
+                out += given
+                continue
+            if not newline:                             # its end may be the beginning of such a line
+                cut = next(n for n in range(len(self.HYPERVISOR) - 1, -1, -1) if line.endswith(self.HYPERVISOR[:n]))
+                line, self.held = line[:len(line) - cut], line[len(line) - cut:]
+            self.line = "" if newline else self.line + line
+            out += line + newline
+            text = rest
+        return out
+
+
+class Serial(pexpect.spawn):
+    """The emulator, with its serial line mended; the log has it as it came."""
+
+    def __init__(self, *args, **kw):
+        self.mend = Mender()
+        super().__init__(*args, **kw)
+
+    def read_nonblocking(self, size=1, timeout=-1):
+        return self.mend(super().read_nonblocking(size, timeout))
+
+
 class Host:
     """Boots Polder with tools/polder-boot; every wait ends at its pattern or fails with the log's name."""
 
@@ -51,8 +99,8 @@ class Host:
             self.vnc_port = free_port()
             args += ["--forward", "%d:5901" % self.vnc_port]
         command = command or [os.path.join(ROOT, "tools/polder-boot")] + args
-        self.child = pexpect.spawn(command[0], command[1:], encoding="utf-8", codec_errors="replace",
-                                   logfile=open(self.log, "w"), echo=False, maxread=65536, dimensions=(24, 200))
+        self.child = Serial(command[0], command[1:], encoding="utf-8", codec_errors="replace",
+                            logfile=open(self.log, "w"), echo=False, maxread=65536, dimensions=(24, 200))
         self.child.delaybeforesend = None
 
     def note(self, text):
@@ -89,7 +137,7 @@ class Host:
         self.type('echo S"%d"T; %s; echo "$?:E"%dND\n' % (self.count, command, self.count))
         self.expect(r"S%dT\r*\n" % self.count, limit)
         status = self.expect(r"(\d+):E%dND" % self.count, limit).group(1)
-        out = self.child.before.replace("\r", "")
+        out = self.child.before.replace("\r", "").rpartition("S%dT\n" % self.count)[2]
         self.expect(r"# ", 30)
         assert not check or status == "0", "%r gave %s: %s (see %s)" % (command, status, out[-400:], self.log)
         return out

@@ -6,6 +6,7 @@ import threading
 
 import screen
 import vnc
+from console import Mender
 
 
 def _serve(listener):
@@ -48,3 +49,16 @@ def test_screen_reads_the_same_whether_its_cursor_is_to_be_seen():
         rgb = b"".join(bytes([255 * (cell[y] >> 7 - x & 1)] * 3)
                        for y in range(screen.CELL_HEIGHT) for cell in cells for x in range(8))
         assert screen.text(vnc.Screen(8 * len(cells), screen.CELL_HEIGHT, rgb)) == "hp"
+
+
+def test_line_that_the_hypervisor_breaks_into_is_read_whole():
+    told = "(polder) (d12) Copying SMBIOS\n"
+    for came, read in (
+            ("S39T" + told + "\r\nName\n", "S39T\n" + told + "S39T\r\nName\n"),
+            ("0:E3" + told + "9" + told + "ND\r\n", "0:E3\n" + told + "0:E39\n" + told + "0:E39ND\r\n"),
+            ("dom0# xl " + told + "list\n", "dom0# xl \n" + told + "list\n"),
+            ("a line\n" + told + "(another)\n", "a line\n" + told + "(another)\n"),
+            ("dom0# ", "dom0# "), ("(", ""), ("x (polder", "x ")):
+        for step in range(1, len(came) + 1):            # however it comes in pieces
+            mend = Mender()
+            assert "".join(mend(came[i:i + step]) for i in range(0, len(came), step)) == read, (came, step)
