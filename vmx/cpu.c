@@ -92,6 +92,8 @@ const struct hvm_backend *vmx_probe(void)
     vmx_backend = vmx_backend_template;
     vmx_backend.npt_2m = vmx_caps.ept_2m;
     vmx_backend.npt_1g = vmx_caps.ept_1g;
+    if (!(vmx_caps.proc2 & PROC2_XSAVES))
+        cpu_features.xsaves = false; /* #UD in guests; the host does without */
     if (vmx_caps.apicv) {
         vmx_backend.set_apic_mode = vmx_set_apic_mode;
         vmx_backend.set_virtual_interrupts = vmx_set_virtual_interrupts;

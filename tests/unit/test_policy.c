@@ -61,7 +61,7 @@ static void common_leaves(void)
     leaf(7, 2, 0, 0, 0, ~0U);
     leaf(0xd, 0, 0x207, 832, 2696, 0);
     leaf(0xd, 1, 0xf, 832, 0x100, 0);
-    cpu_features.xsavec = true;
+    cpu_features.xsavec = cpu_features.xsaves = true;
     leaf(0xd, 2, 256, 576, 0, 0);
     leaf(0xd, 9, 8, 2688, 0, 0);
     leaf(0x80000002U, NO_SUB, 0x20757063, 0, 0, 0);
@@ -152,7 +152,6 @@ static void no_guest_sees_what_is_not_virtualised(void **state)
         assert_false(HAS(p, SVM));
         assert_false(HAS(p, MONITOR));
         assert_false(HAS(p, OSXSAVE));
-        assert_false(HAS(p, XSAVES));
         assert_false(HAS(p, PKU));
         assert_false(HAS(p, IBRSB));
         assert_false(HAS(p, SGX));
@@ -228,8 +227,10 @@ static void extended_state_follows_the_features(void **state)
     policy_init();
     assert_int_equal(reg(HVM, 0xd, 0, REG_A), 7);
     assert_int_equal(reg(HVM, 0xd, 0, REG_C), 832);
-    assert_int_equal(reg(HVM, 0xd, 1, REG_A), 7); /* XSAVEOPT, XSAVEC, XGETBV1 */
-    assert_int_equal(reg(HVM, 0xd, 1, REG_C), 0);
+    assert_int_equal(reg(HVM, 0xd, 1, REG_A), 0xf); /* XSAVEOPT, XSAVEC, XGETBV1, XSAVES */
+    assert_int_equal(reg(PV, 0xd, 1, REG_A), 7);    /* XSAVES is for the kernel's privilege */
+    assert_int_equal(reg(HVM, 0xd, 1, REG_C), 0);   /* of which IA32_XSS turns nothing on */
+    assert_int_equal(reg(HVM, 0xd, 1, REG_D), 0);
     assert_int_equal(reg(HVM, 0xd, 2, REG_A), 256);
     assert_int_equal(reg(HVM, 0xd, 9, REG_A), 0);
 }
@@ -571,9 +572,20 @@ static void xsavec_that_does_not_work_is_not_offered(void **state)
     assert_true(HAS(XEN_SYSCTL_cpu_policy_raw, XSAVEC));
     assert_false(HAS(XEN_SYSCTL_cpu_policy_host, XSAVES));
     assert_false(HAS(HVM, XSAVEC));
+    assert_false(HAS(HVM, XSAVES));
     assert_false(HAS(PV_MAX, XSAVEC));
     assert_true(HAS(HVM, XSAVEOPT));
     assert_true(HAS(HVM, AVX));
+}
+
+/* A VT-x without the control: in a guest it would be #UD. */
+static void xsaves_that_guests_cannot_execute_is_not_offered(void **state)
+{
+    cpu_features.xsaves = false;
+    policy_init();
+    assert_true(HAS(XEN_SYSCTL_cpu_policy_raw, XSAVES));
+    assert_false(HAS(HVM_MAX, XSAVES));
+    assert_true(HAS(HVM_MAX, XSAVEC));
 }
 
 #define INTEL(fn) cmocka_unit_test_setup_teardown(fn, setup_intel, fake_teardown)
@@ -584,6 +596,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INTEL(xsavec_that_does_not_work_is_not_offered),
         AMD(xsavec_that_does_not_work_is_not_offered),
+        INTEL(xsaves_that_guests_cannot_execute_is_not_offered),
         INTEL(no_guest_sees_what_is_not_virtualised),
         AMD(no_guest_sees_what_is_not_virtualised),
         INTEL(pv_guests_get_no_paging_features),

@@ -93,7 +93,7 @@ static bool serial_init(void)
         reg_write(IER, (uint8_t)(divisor >> 8));
     }
     reg_write(LCR, uart.lcr);
-    reg_write(FCR, 0x07); /* FIFOs on, emptied; an interrupt for each character */
+    reg_write(FCR, 0xc7); /* FIFOs on, emptied; an interrupt at 14 characters, or where no more follow at once */
     reg_write(MCR, 0x0b); /* DTR, RTS, and OUT2, which lets interrupts through */
     uart.burst = (reg_read(IIR) & 0xc0) == 0xc0 ? FIFO_SIZE : 1;
     return true;

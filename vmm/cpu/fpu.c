@@ -106,6 +106,8 @@ void fpu_init_cpu(void)
     clts();
     INSN("fninit");
     xcr0_write(xfeature_mask);
+    if (cpu_features.xsaves)
+        wrmsr(MSR_IA32_XSS, 0); /* guests that execute XSAVES have the host's value */
 }
 
 /* The heap aligns to 16 and XSAVE wants 64, so the area comes in whole pages. */

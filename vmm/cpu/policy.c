@@ -68,10 +68,10 @@ static void host_limit_xstate(struct cpu_policy *host)
     for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
         if ((xfeature_mask & needs[i].state) != needs[i].state)
             fs_clear(&fs, needs[i].feature);
-    if (!cpu_features.xsavec) { /* or what it has is of no use: fpu.c */
+    if (!cpu_features.xsavec) /* or what it has is of no use: fpu.c */
         fs_clear(&fs, XEN_X86_FEATURE_XSAVEC);
+    if (!cpu_features.xsaves)
         fs_clear(&fs, XEN_X86_FEATURE_XSAVES);
-    }
     featureset_drop_orphans(&fs);
     featureset_put(host, &fs);
 }

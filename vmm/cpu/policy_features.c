@@ -126,10 +126,10 @@ static const uint16_t all_guests[] = {
     F(PSDP_NO), F(FB_CLEAR),
 };
 
-/* Those that belong to a machine of one's own: paging, and emulated platform devices. */
+/* Those that belong to a machine of one's own: paging, privileged instructions, and emulated platform devices. */
 static const uint16_t hvm_guests[] = {
     F(VME), F(PSE), F(MTRR), F(PGE), F(PSE36), F(PCID), F(PAGE1GB), F(CR8_LEGACY), F(SMEP), F(SMAP), F(UMIP),
-    F(TSC_ADJUST),
+    F(TSC_ADJUST), F(XSAVES),
 };
 
 /* HVM guests have these whatever the machine has: the emulated local APIC provides them. */
@@ -143,7 +143,7 @@ static const struct { uint16_t feature, needs; } dependency[] = {
     {F(GFNI), F(SSE2)}, {F(LM), F(SSE2)}, {F(LM), F(PAE)}, {F(NX), F(PAE)}, {F(PAGE1GB), F(LM)}, {F(PCID), F(LM)},
     {F(CX16), F(LM)}, {F(LAHF_LM), F(LM)}, {F(SMAP), F(PAE)}, {F(X2APIC), F(APIC)}, {F(TSC_DEADLINE), F(APIC)},
     {F(FSGSBASE), F(LM)}, {F(PSE36), F(PSE)},
-    {F(XSAVEOPT), F(XSAVE)}, {F(XSAVEC), F(XSAVE)}, {F(XGETBV1), F(XSAVE)}, {F(AVX), F(XSAVE)}, {F(AVX), F(SSE)},
+    {F(XSAVEOPT), F(XSAVE)}, {F(XSAVEC), F(XSAVE)}, {F(XSAVES), F(XSAVEC)}, {F(XGETBV1), F(XSAVE)}, {F(AVX), F(XSAVE)}, {F(AVX), F(SSE)},
     {F(FMA), F(AVX)}, {F(F16C), F(AVX)}, {F(XOP), F(AVX)}, {F(FMA4), F(AVX)}, {F(AVX2), F(AVX)}, {F(VAES), F(AVX)},
     {F(VPCLMULQDQ), F(AVX)}, {F(AVX_VNNI), F(AVX2)}, {F(AVX512F), F(AVX2)}, {F(AVX512DQ), F(AVX512F)},
     {F(AVX512_IFMA), F(AVX512F)}, {F(AVX512PF), F(AVX512F)}, {F(AVX512ER), F(AVX512F)}, {F(AVX512CD), F(AVX512F)},

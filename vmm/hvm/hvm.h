@@ -82,7 +82,6 @@ struct hvm_vcpu {
     int sipi_vector;           /* start-up IPI that came after it; -1: none */
     uint64_t tsc_offset;       /* [v] guest TSC = host TSC + offset */
     uint64_t tsc_adjust;
-    uint64_t xss;
     uint64_t spec_ctrl;
     uint64_t mcg_status;
     struct { /* [v] MTRRs and PAT */

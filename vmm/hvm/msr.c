@@ -8,6 +8,7 @@
 #include "../mm/alloc.h"
 #include "../mm/pgtable.h"
 #include "hvm_state.h"
+#include <xen/arch-x86/cpufeatureset.h>
 
 #define MSR_HYPERCALL_PAGE 0x40000000 /* as CPUID leaf 0x40000002 names it */
 #define HYPERCALL_STUB 32             /* bytes each: public header xen.h */
@@ -70,6 +71,9 @@ static enum hvm_result gp_fault(struct vcpu *v)
     hvm_inject_exception(v, X86_TRAP_GP, 0, 0);
     return HVM_FAULT;
 }
+
+/* Guests that have IA32_XSS have no state that it could turn on. */
+static bool has_xss(const struct vcpu *v) { return policy_has(v->domain, XEN_X86_FEATURE_XSAVES); }
 
 static bool read_saved(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
@@ -136,7 +140,7 @@ enum hvm_result hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
     case MSR_EFER: *value = h->efer; return HVM_OKAY;
     case MSR_FS_BASE: *value = segment_base(v, SEG_FS); return HVM_OKAY;
     case MSR_GS_BASE: *value = segment_base(v, SEG_GS); return HVM_OKAY;
-    case MSR_IA32_XSS: *value = h->xss; return HVM_OKAY;
+    case MSR_IA32_XSS: *value = 0; return has_xss(v) ? HVM_OKAY : gp_fault(v);
     case MSR_IA32_MISC_ENABLE: *value = MISC_ENABLE_VALUE; return HVM_OKAY;
     case MSR_IA32_MCG_CAP: *value = h->vmce.caps; return HVM_OKAY;
     case MSR_IA32_MCG_STATUS: *value = h->mcg_status; return HVM_OKAY;
@@ -237,7 +241,7 @@ enum hvm_result hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
             return gp_fault(v);
         set_segment_base(v, msr == MSR_FS_BASE ? SEG_FS : SEG_GS, value);
         return HVM_OKAY;
-    case MSR_IA32_XSS: return value ? gp_fault(v) : HVM_OKAY;
+    case MSR_IA32_XSS: return value || !has_xss(v) ? gp_fault(v) : HVM_OKAY;
     case MSR_IA32_MISC_ENABLE: return HVM_OKAY; /* all of it is fixed */
     case MSR_IA32_MCG_STATUS: v->hvm->mcg_status = value; return HVM_OKAY;
     default: return write_other(v, msr, value);
