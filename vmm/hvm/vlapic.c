@@ -20,7 +20,10 @@ bool hvm_apicv_allowed = true, hvm_posting_allowed;
 static int parse_apicv(const char *value)
 {
     hvm_posting_allowed = strcmp(value, "posted") == 0;
-    return hvm_posting_allowed ? 0 : parse_bool(value, &hvm_apicv_allowed);
+    if (!hvm_posting_allowed)
+        return parse_bool(value, &hvm_apicv_allowed);
+    hvm_apicv_allowed = true; /* an apicv=no before it is overruled */
+    return 0;
 }
 BOOT_PARAM("apicv", parse_apicv);
 
