@@ -56,10 +56,11 @@ static void outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" ::"a"(v
 static uint8_t inb(uint16_t p) { uint8_t v; __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p)); return v; }
 static uint32_t inl(uint16_t p) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p)); return v; }
 static uint64_t rdtsc(void) { uint32_t a, d; __asm__ volatile("rdtsc" : "=a"(a), "=d"(d)); return (uint64_t)d << 32 | a; }
-static void cpuid(uint32_t leaf, uint32_t r[4])
+static void cpuid_count(uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
-    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
+    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(subleaf));
 }
+static void cpuid(uint32_t leaf, uint32_t r[4]) { cpuid_count(leaf, 0, r); }
 static void wrmsr(uint32_t msr, uint64_t v) { __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))); }
 static void write_cr8(uint64_t v) { __asm__ volatile("mov %0, %%cr8; nop; nop" ::"r"(v) : "memory"); }
 static uint64_t read_cr8(void) { uint64_t v; __asm__ volatile("mov %%cr8, %0" : "=r"(v)); return v; }
@@ -221,6 +222,34 @@ static void check_msr(void)
     check("msr-unknown-faults", got == 13, (uint64_t)got);
     got = FAULT_OF("mov $0xc0000080, %%ecx; mov $0xff, %%eax; xor %%edx, %%edx; wrmsr");
     check("msr-efer-reserved-faults", got == 13, (uint64_t)got);
+}
+
+/* x87, SSE and AVX through XSAVES and back, in the compacted format: Intel SDM 1, 13.11 and 13.12. */
+static void check_xsaves(void)
+{
+    static uint8_t area[4096] __attribute__((aligned(64)));
+    static const uint64_t in[4] = {0x1111222233334444, 0x5555666677778888, 0x9999aaaabbbbcccc, 0xddddeeeeffff0000};
+    uint64_t out[4] = {0}, cr4;
+    uint32_t r[4] = {0};
+    int got = FAULT_OF("mov $0xda0, %%ecx; mov $0x100, %%eax; xor %%edx, %%edx; wrmsr");
+
+    check("xss-takes-no-state", got == 13, (uint64_t)got);
+    cpuid_count(0xd, 1, r);
+    if (!(r[0] & 1 << 3)) {
+        got = FAULT_OF("mov $0xda0, %%ecx; rdmsr");
+        check("no-xsaves-no-xss", got == 13, (uint64_t)got);
+        return;
+    }
+    check("xss", rdmsr(0xda0) == 0, rdmsr(0xda0));
+    __asm__ volatile("mov %%cr4, %0; bts $18, %0; mov %0, %%cr4; xsetbv" : "=&r"(cr4) : "a"(7), "d"(0), "c"(0) : "memory");
+    cpuid_count(0xd, 1, r);
+    check("xsaves-size", r[1] == 512 + 64 + 256, r[1]);
+    __asm__ volatile("vmovups %[in], %%ymm7; xsaves64 %[area]; vzeroall; xrstors64 %[area]; vmovups %%ymm7, %[out]"
+                     : [area] "+m"(area), [out] "=m"(out)
+                     : [in] "m"(in), "a"(7), "d"(0)
+                     : "memory");
+    check("xsaves-format", *(uint64_t *)(area + 520) == (1UL << 63 | 7), *(uint64_t *)(area + 520));
+    check("xsaves-state", out[0] == in[0] && out[1] == in[1] && out[2] == in[2] && out[3] == in[3], out[3]);
 }
 
 static void check_faults(void)
@@ -546,6 +575,7 @@ void main(void)
         check("task-switches", task_result == 0x3fff, task_result);
     check_cpuid();
     check_msr();
+    check_xsaves();
     check_faults();
     check_io();
     check_tsc();
