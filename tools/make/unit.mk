@@ -40,6 +40,7 @@ $(UNIT_DIR)/test_heap: $(UNIT_DIR)/vmm/mm/heap.o
 $(UNIT_DIR)/test_vtick: $(UNIT_DIR)/vmm/hvm/vtick.o
 $(UNIT_DIR)/test_svm_inject: $(UNIT_DIR)/svm/inject.o
 $(UNIT_DIR)/test_logdirty: $(patsubst %,$(UNIT_DIR)/vmm/hvm/%.o,p2m p2m_pt p2m_logdirty shadow_op)
+$(UNIT_DIR)/test_save_cpu: $(UNIT_DIR)/vmm/hvm/save_cpu.o
 $(UNIT_DIR)/test_vlapic_timer: $(UNIT_DIR)/vmm/hvm/vlapic_timer.o
 $(UNIT_DIR)/test_image: $(patsubst %,$(UNIT_DIR)/vmm/boot/%.o,image elf bzimage decompress decompress_libs xz) \
     $(UNIT_DIR)/lzma_sdk.o
