@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The saved record of a vCPU: what comes back of its registers, and of an event that was on its way in. */
+/* The saved record of a vCPU: what comes back of an event that was on its way in. */
 #include "fakes.h"
 
 #include "vmm/cpu/fpu.h"
