@@ -39,6 +39,7 @@ extern bool fake_panic_expected;
 extern time_ns_t fake_now;
 extern unsigned fake_locks_held, fake_tlb_flushes;
 extern uint32_t fake_tlb_clock; /* what tlb_clock() says */
+extern unsigned fake_local_flushes; /* full flushes of this CPU's TLB */
 extern time_ns_t fake_hw_timer; /* what was programmed last */
 /* The last message, without its level. */
 extern char fake_last_message[256];

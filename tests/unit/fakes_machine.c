@@ -153,7 +153,12 @@ void flush_tlb_mask(const cpumask_t *mask, unsigned flags, uint64_t va)
     (void)mask, (void)flags, (void)va;
     fake_tlb_flushes++;
 }
-void flush_tlb_local(unsigned flags, uint64_t va) { (void)flags, (void)va; }
+unsigned fake_local_flushes;
+void flush_tlb_local(unsigned flags, uint64_t va)
+{
+    (void)va;
+    fake_local_flushes += flags & FLUSH_TLB ? 1 : 0;
+}
 uint32_t fake_tlb_clock = 1;
 uint32_t tlb_clock(void) { return fake_tlb_clock; }
 void tlb_filter_flush(uint32_t stamp) { (void)stamp; }

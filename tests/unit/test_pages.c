@@ -113,6 +113,25 @@ static void an_idle_cpu_scrubs_free_frames_ahead(void **state)
     assert_true(all_zero(pg, 0));
 }
 
+/* An emulator's TLB would grow with each frame that is touched, and cost those that the CPU goes back to. */
+static void scrubbing_flushes_the_tlb_every_hundred_frames(void **state)
+{
+    struct page_info *pg = alloc_anon_pages(9, 0);
+    unsigned flushes = fake_local_flushes, since = 0;
+
+    free_anon_pages(pg, 9);
+    for (unsigned scrubbed = 0; scrubbed < 512; scrubbed += 8) {
+        assert_true(heap_scrub_some());
+        since += 8;
+        if (fake_local_flushes != flushes)
+            since = 0;
+        flushes = fake_local_flushes;
+        assert_true(since < 128);
+    }
+    while (heap_scrub_some())
+        ;
+}
+
 /* Blocks split and join in any order between pieces of scrubbing: nobody gets a frame with another's contents. */
 static void scrubbing_keeps_pace_with_splitting_and_joining(void **state)
 {
@@ -285,6 +304,7 @@ int main(void)
         UNIT_TEST(memory_below_a_limit_is_found_or_refused),
         UNIT_TEST(a_domain_gets_frames_without_others_secrets),
         UNIT_TEST(an_idle_cpu_scrubs_free_frames_ahead),
+        UNIT_TEST(scrubbing_flushes_the_tlb_every_hundred_frames),
         UNIT_TEST(scrubbing_keeps_pace_with_splitting_and_joining),
         UNIT_TEST(a_domain_cannot_pass_its_maximum),
         UNIT_TEST(a_frame_lives_while_it_is_referenced),

@@ -5,6 +5,7 @@
  * scrubbed: a domain gets it only after that.  What an idle CPU has scrubbed ahead stands first in its list: as many frames
  * of a free block, from its first, as the type_info of that says.  heap_lock guards all; it is taken with interrupts off.
  */
+#include "../cpu/percpu.h"
 #include "../domain/domain.h"
 #include "../lib/bitops.h"
 #include "../lib/printk.h"
@@ -237,6 +238,22 @@ static void scrub_some_of(struct page_info *pg)
     insert_block(pg, order, i);
 }
 
+/*
+ * An emulator's TLB may grow with the pages that are used between two flushes, and every flush then clears all of it: QEMU's
+ * does, and the guest that a scrubbing CPU goes back to would pay. A flush now and then keeps it small, and is nothing
+ * beside the scrubbing.
+ */
+#define SCRUB_FLUSH 12 /* batches: a hundred frames */
+static DEFINE_PER_CPU(unsigned, batches_since_flush);
+
+static void keep_tlb_small(void)
+{
+    if (++this_cpu(batches_since_flush) < SCRUB_FLUSH)
+        return;
+    this_cpu(batches_since_flush) = 0;
+    flush_tlb_local(FLUSH_TLB, 0);
+}
+
 bool heap_scrub_some(void)
 {
     unsigned long flags = local_irq_save();
@@ -248,6 +265,8 @@ bool heap_scrub_some(void)
             scrub_some_of(pg);
         spin_unlock(&heap_lock);
     }
+    if (pg)
+        keep_tlb_small();
     local_irq_restore(flags);
     return pg;
 }
